@@ -1,0 +1,101 @@
+package dsp
+
+import "math"
+
+// The inner loops, as plain functions over slices, so that a file for a vector unit can replace this one
+// behind a build tag. Slices are cut to one length before each loop: the compiler then drops the bounds checks.
+
+// radix4Pass runs one decimation-in-frequency pass over every block of 4 len(twiddles) points.
+// The second and third outputs change places, which makes the final order plain bit reversal.
+func radix4Pass(re, im []float32, twiddles [][6]float32) {
+	q := len(twiddles)
+	for ; len(re) >= 4*q && len(im) >= 4*q; re, im = re[4*q:], im[4*q:] {
+		r0, r1, r2, r3 := re[:q], re[q:][:q], re[2*q:][:q], re[3*q:][:q]
+		i0, i1, i2, i3 := im[:q], im[q:][:q], im[2*q:][:q], im[3*q:][:q]
+		for j := range twiddles {
+			w := &twiddles[j]
+			sr, dr := r0[j]+r2[j], r0[j]-r2[j]
+			si, di := i0[j]+i2[j], i0[j]-i2[j]
+			tr, er := r1[j]+r3[j], r1[j]-r3[j]
+			ti, ei := i1[j]+i3[j], i1[j]-i3[j]
+			r0[j], i0[j] = sr+tr, si+ti
+			ar, ai := sr-tr, si-ti
+			br, bi := dr+ei, di-er
+			cr, ci := dr-ei, di+er
+			r1[j], i1[j] = ar*w[2]-ai*w[3], ar*w[3]+ai*w[2]
+			r2[j], i2[j] = br*w[0]-bi*w[1], br*w[1]+bi*w[0]
+			r3[j], i3[j] = cr*w[4]-ci*w[5], cr*w[5]+ci*w[4]
+		}
+	}
+}
+
+// radix8Tail transforms every block of eight points, outputs bit-reversed.
+func radix8Tail(re, im []float32) {
+	const h = math.Sqrt2 / 2
+	for ; len(re) >= 8 && len(im) >= 8; re, im = re[8:], im[8:] {
+		r, i := (*[8]float32)(re), (*[8]float32)(im)
+		a0r, b0r := r[0]+r[4], r[0]-r[4]
+		a0i, b0i := i[0]+i[4], i[0]-i[4]
+		a1r, c1r := r[1]+r[5], r[1]-r[5]
+		a1i, c1i := i[1]+i[5], i[1]-i[5]
+		a2r, b2i := r[2]+r[6], r[6]-r[2]
+		a2i, b2r := i[2]+i[6], i[2]-i[6]
+		a3r, c3r := r[3]+r[7], r[3]-r[7]
+		a3i, c3i := i[3]+i[7], i[3]-i[7]
+		b1r, b1i := (c1r+c1i)*h, (c1i-c1r)*h
+		b3r, b3i := (c3i-c3r)*h, -(c3r+c3i)*h
+
+		sr, si, dr, di := a0r+a2r, a0i+a2i, a0r-a2r, a0i-a2i
+		tr, ti, er, ei := a1r+a3r, a1i+a3i, a1r-a3r, a1i-a3i
+		r[0], i[0] = sr+tr, si+ti
+		r[1], i[1] = sr-tr, si-ti
+		r[2], i[2] = dr+ei, di-er
+		r[3], i[3] = dr-ei, di+er
+		sr, si, dr, di = b0r+b2r, b0i+b2i, b0r-b2r, b0i-b2i
+		tr, ti, er, ei = b1r+b3r, b1i+b3i, b1r-b3r, b1i-b3i
+		r[4], i[4] = sr+tr, si+ti
+		r[5], i[5] = sr-tr, si-ti
+		r[6], i[6] = dr+ei, di-er
+		r[7], i[7] = dr-ei, di+er
+	}
+}
+
+// radix4Tail transforms every block of four points, outputs bit-reversed.
+func radix4Tail(re, im []float32) {
+	for ; len(re) >= 4 && len(im) >= 4; re, im = re[4:], im[4:] {
+		r, i := (*[4]float32)(re), (*[4]float32)(im)
+		sr, si, dr, di := r[0]+r[2], i[0]+i[2], r[0]-r[2], i[0]-i[2]
+		tr, ti, er, ei := r[1]+r[3], i[1]+i[3], r[1]-r[3], i[1]-i[3]
+		r[0], i[0] = sr+tr, si+ti
+		r[1], i[1] = sr-tr, si-ti
+		r[2], i[2] = dr+ei, di-er
+		r[3], i[3] = dr-ei, di+er
+	}
+}
+
+// radix2Tail transforms every pair of points.
+func radix2Tail(re, im []float32) {
+	for ; len(re) >= 2 && len(im) >= 2; re, im = re[2:], im[2:] {
+		re[0], re[1] = re[0]+re[1], re[0]-re[1]
+		im[0], im[1] = im[0]+im[1], im[0]-im[1]
+	}
+}
+
+// multiply sets dst = a b, complex, element by element. dst may be a or b.
+func multiply(dstRe, dstIm, aRe, aIm, bRe, bIm []float32) {
+	n := len(dstRe)
+	dstIm, aRe, aIm, bRe, bIm = dstIm[:n], aRe[:n], aIm[:n], bRe[:n], bIm[:n]
+	for j := range dstRe {
+		ar, ai, br, bi := aRe[j], aIm[j], bRe[j], bIm[j]
+		dstRe[j], dstIm[j] = ar*br-ai*bi, ar*bi+ai*br
+	}
+}
+
+// scale multiplies both parts by s.
+func scale(re, im []float32, s float32) {
+	im = im[:len(re)]
+	for j := range re {
+		re[j] *= s
+		im[j] *= s
+	}
+}
