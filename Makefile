@@ -1,0 +1,40 @@
+# foxhunt: every command a person needs. `make help` lists them.
+.DEFAULT_GOAL := build
+SHELL := /bin/bash
+
+RUNTIME := scripts/fetch-onnxruntime.sh
+FUZZTIME ?= 5s
+BENCHTIME ?= 1s
+
+.PHONY: help run build onnxruntime test lint unit simd fuzz bench
+
+help: ## list the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+run: build ## locate simulated transmitters: everything in one process; Ctrl-C stops it
+	bin/foxhunt up --demo --data-dir data
+
+build: onnxruntime ## build bin/foxhunt
+	go build -o bin/foxhunt ./cmd/foxhunt
+
+onnxruntime: ## bring the pinned ONNX Runtime library into .cache
+	@$(RUNTIME) >/dev/null
+
+test: lint build simd unit fuzz ## everything that must pass: lint, both builds, tests under the race detector, short fuzzing
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+simd: ## build with Go's vector instructions, too
+	GOEXPERIMENT=simd go build -o /dev/null ./cmd/foxhunt
+
+unit: onnxruntime ## the tests, under the race detector
+	go test -race -timeout 20m ./...
+
+fuzz: onnxruntime ## each fuzz target for FUZZTIME
+	scripts/fuzz.sh $(FUZZTIME)
+
+bench: onnxruntime ## the benchmarks behind the figures in the docs
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
