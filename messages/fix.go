@@ -1,0 +1,176 @@
+package messages
+
+import (
+	"math"
+	"time"
+)
+
+// FixVersion is the version of the fix this program writes.
+const FixVersion = 1
+
+// Fix is where a transmitter is, with its uncertainty. It has the same names in JSON and in
+// msgpack. Two fixes of one capture by one model differ in their times only (see SameFix).
+type Fix struct {
+	Version     int           `json:"v"`
+	CaptureID   string        `json:"capture_id"`
+	Event       string        `json:"event"`
+	Session     string        `json:"session"`
+	Network     string        `json:"network"`
+	Source      string        `json:"source"`
+	Frequency   float64       `json:"frequency"` // Hz
+	Time        Instant       `json:"time"`      // of the capture's earliest sample
+	Position    Position      `json:"position"`
+	Uncertainty Uncertainty   `json:"uncertainty"`
+	Confidence  float64       `json:"confidence"` // 0 to 1
+	Model       Model         `json:"model"`
+	Budget      Budget        `json:"budget"`
+	Receivers   []FixReceiver `json:"receivers"`
+	CacheHit    bool          `json:"cache_hit"`
+	Inference   float64       `json:"inference_time_ms"` // from the capture's arrival to the fix, ms
+	Stages      Stages        `json:"stages_ms"`
+	Timestamp   Instant       `json:"timestamp"` // when the fix was made
+	GeoJSON     RawJSON       `json:"geojson,omitempty"`
+}
+
+// Position is a place on the WGS84 ellipsoid.
+type Position struct {
+	Latitude  float64 `json:"latitude"`  // degrees
+	Longitude float64 `json:"longitude"` // degrees
+}
+
+// Uncertainty is the error of a position as a two-dimensional normal distribution.
+type Uncertainty struct {
+	SigmaX             float64 `json:"sigma_x"`             // m, standard deviation to the east
+	SigmaY             float64 `json:"sigma_y"`             // m, standard deviation to the north
+	Theta              float64 `json:"theta"`               // degrees, of the major axis, counter-clockwise from east
+	ConfidenceInterval float64 `json:"confidence_interval"` // the share of truths the ellipse holds, 0.95 unless asked otherwise
+	CovarianceXY       float64 `json:"covariance_xy"`       // m²
+	SemiMajor          float64 `json:"semi_major_m"`        // m, scaled for ConfidenceInterval
+	SemiMinor          float64 `json:"semi_minor_m"`        // m, scaled for ConfidenceInterval
+	Area               float64 `json:"area_m2"`             // m², of the ellipse
+}
+
+// Model says which model made a fix.
+type Model struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Digest  string `json:"digest"` // SHA-256 of the model's file, hexadecimal
+}
+
+// Budget is the error budget a fix was made with, beside the receivers' own clocks.
+type Budget struct {
+	Propagation float64 `json:"propagation_s"` // s, standard deviation of an arrival time by the path
+	Source      string  `json:"source"`        // where it comes from: a band's default, a network's option
+}
+
+// FixReceiver says what became of one receiver of the capture.
+type FixReceiver struct {
+	Station  string  `json:"station"`
+	Used     bool    `json:"used"`
+	Residual float64 `json:"residual"` // s, arrival time measured less the one the position explains
+}
+
+// Stages is the time each stage took, ms.
+type Stages struct {
+	Decode     float64 `json:"decode"`
+	Preprocess float64 `json:"preprocess"`
+	Cache      float64 `json:"cache"`
+	Model      float64 `json:"model"`
+	Ellipse    float64 `json:"ellipse"`
+}
+
+// Validate refuses a fix that cannot be right or cannot be written: NaN and infinity, places
+// off the globe, shares outside 0..1. The error is a *Refusal with CodeBadFix.
+func (f *Fix) Validate() error {
+	u := &f.Uncertainty
+	switch {
+	case f.Version != FixVersion:
+		return refuse(CodeBadVersion, "v is %d; this program reads fixes of version %d", f.Version, FixVersion)
+	case !(math.Abs(f.Position.Latitude) <= 90) || !(math.Abs(f.Position.Longitude) <= 180):
+		return badFix("position", f.Position.Latitude, "degrees on the globe")
+	case !(f.Confidence >= 0 && f.Confidence <= 1):
+		return badFix("confidence", f.Confidence, "0 to 1")
+	case !(u.ConfidenceInterval > 0 && u.ConfidenceInterval < 1):
+		return badFix("uncertainty.confidence_interval", u.ConfidenceInterval, "more than 0 and less than 1")
+	case len(f.Receivers) > MaxReceivers:
+		return refuse(CodeBadFix, "receivers has %d entries; want at most %d", len(f.Receivers), MaxReceivers)
+	}
+	for _, check := range []struct {
+		name string
+		x    float64
+	}{
+		{"uncertainty.sigma_x", u.SigmaX}, {"uncertainty.sigma_y", u.SigmaY},
+		{"uncertainty.semi_major_m", u.SemiMajor}, {"uncertainty.semi_minor_m", u.SemiMinor},
+		{"uncertainty.area_m2", u.Area}, {"budget.propagation_s", f.Budget.Propagation},
+		{"inference_time_ms", f.Inference}, {"frequency", f.Frequency},
+		{"stages_ms.decode", f.Stages.Decode}, {"stages_ms.preprocess", f.Stages.Preprocess},
+		{"stages_ms.cache", f.Stages.Cache}, {"stages_ms.model", f.Stages.Model}, {"stages_ms.ellipse", f.Stages.Ellipse},
+	} {
+		if !(check.x >= 0 && check.x <= math.MaxFloat64) {
+			return badFix(check.name, check.x, "a finite number, not below 0")
+		}
+	}
+	if !finite(u.Theta) || !finite(u.CovarianceXY) {
+		return badFix("uncertainty.theta or covariance_xy", u.Theta, "a finite number")
+	}
+	for _, r := range f.Receivers {
+		if !finite(r.Residual) {
+			return badFix("receivers residual of "+r.Station, r.Residual, "a finite number")
+		}
+	}
+	return nil
+}
+
+func finite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }
+
+func badFix(name string, x float64, want string) *Refusal {
+	return refuse(CodeBadFix, "%.100s is %g; want %s", name, x, want)
+}
+
+// SameFix reports whether two fixes say the same: equal but for the times it took to make
+// them and whether they came from the cache.
+func SameFix(a, b *Fix) bool {
+	x, y := a.withoutTimes(), b.withoutTimes()
+	if len(a.Receivers) != len(b.Receivers) || string(a.GeoJSON) != string(b.GeoJSON) {
+		return false
+	}
+	for i := range a.Receivers {
+		if a.Receivers[i] != b.Receivers[i] {
+			return false
+		}
+	}
+	return x == y
+}
+
+// fixCore is the comparable part of a fix.
+type fixCore struct {
+	version                                    int
+	captureID, event, session, network, source string
+	frequency, confidence                      float64
+	time                                       Instant
+	position                                   Position
+	uncertainty                                Uncertainty
+	model                                      Model
+	budget                                     Budget
+}
+
+func (f *Fix) withoutTimes() fixCore {
+	return fixCore{
+		version: f.Version, captureID: f.CaptureID, event: f.Event, session: f.Session,
+		network: f.Network, source: f.Source, frequency: f.Frequency, confidence: f.Confidence,
+		time: f.Time, position: f.Position, uncertainty: f.Uncertainty, model: f.Model, budget: f.Budget,
+	}
+}
+
+// Instant is a moment in nanoseconds since the Unix epoch. It is written as RFC 3339 text in
+// UTC, `2020-08-13T06:52:20.520645442Z`, in JSON and in msgpack alike.
+type Instant int64
+
+// InstantOf is the moment t.
+func InstantOf(t time.Time) Instant { return Instant(t.UnixNano()) }
+
+// Time is the moment as a time.Time in UTC.
+func (i Instant) Time() time.Time { return time.Unix(0, int64(i)).UTC() }
+
+// String is the moment in RFC 3339, with as many digits of a second as it needs.
+func (i Instant) String() string { return i.Time().Format(time.RFC3339Nano) }
