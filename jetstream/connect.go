@@ -1,0 +1,295 @@
+package jetstream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
+)
+
+// Options say how to reach a NATS server.
+type Options struct {
+	URL      string    // nats://host:port or tls://host:port, several separated by commas; userinfo allowed
+	Embedded *Embedded // if set, connect in-process to this server; URL is not needed
+	Name     string    // shown in the server's connection list
+
+	CredentialsFile string // .creds file with a user's JWT and seed
+	NKeyFile        string // file with a user's nkey seed
+	CAFile          string // PEM roots to verify the server with, instead of the system's
+	CertFile        string // client certificate, with KeyFile
+	KeyFile         string
+
+	InboxPrefix string // replies come to <prefix>.>, for users that may subscribe to no other inbox; default _INBOX
+
+	Log *slog.Logger // default: slog.Default()
+}
+
+// Conn is a connection to NATS that comes back by itself for as long as it is open. It is safe for concurrent use.
+type Conn struct {
+	nc   *nats.Conn
+	js   js.JetStream
+	log  *slog.Logger
+	subj refusals
+
+	reconnects atomic.Uint64
+	asyncErrs  atomic.Uint64
+}
+
+// Pauses between attempts to connect and between attempts to repeat a call.
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = 2 * time.Second
+)
+
+// Connect connects to a NATS server, and tries again until it succeeds or ctx ends. Credentials that the server does not
+// accept, and options that make no sense, fail at once.
+func Connect(ctx context.Context, o Options) (*Conn, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.URL == "" && o.Embedded == nil {
+		return nil, fail(CodeBadOption, nil, "no NATS URL is given; want for example nats://127.0.0.1:4222")
+	}
+	c := &Conn{log: o.Log}
+	opts, err := c.natsOptions(o)
+	if err != nil {
+		return nil, err
+	}
+	said := false
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		c.nc, err = nats.Connect(o.URL, opts...)
+		if err == nil {
+			break
+		}
+		if permanent := explainConnect(o, err); permanent != nil {
+			return nil, permanent
+		}
+		if !said {
+			o.Log.Info("waiting for NATS at "+RedactURL(o.URL), "error", redactError(err, o.URL))
+			said = true
+		}
+		if !sleep(ctx, pause) {
+			return nil, fail(CodeNotConnected, err, "no NATS server answered at %s (%s)", RedactURL(o.URL), redactError(err, o.URL))
+		}
+	}
+	if c.js, err = js.New(c.nc); err != nil {
+		c.nc.Close()
+		return nil, fail(CodeBadOption, err, "%v", err)
+	}
+	return c, nil
+}
+
+// natsOptions translates o, with handlers that say what happens to the connection.
+func (c *Conn) natsOptions(o Options) ([]nats.Option, error) {
+	opts := []nats.Option{
+		nats.Name(o.Name),
+		nats.MaxReconnects(-1),
+		nats.IgnoreAuthErrorAbort(), // after a first success a refusal may be the operator changing a file: keep trying
+		nats.ReconnectWait(250 * time.Millisecond),
+		nats.ReconnectJitter(250*time.Millisecond, 500*time.Millisecond),
+		nats.PingInterval(10 * time.Second),
+		nats.MaxPingsOutstanding(2),
+		nats.DisconnectErrHandler(c.onDisconnect),
+		nats.ReconnectHandler(c.onReconnect),
+		nats.ErrorHandler(c.onError),
+	}
+	if o.Embedded != nil {
+		opts = append(opts, nats.InProcessServer(o.Embedded.server))
+	}
+	if o.CredentialsFile != "" {
+		opts = append(opts, nats.UserCredentials(o.CredentialsFile))
+	}
+	if o.NKeyFile != "" {
+		opt, err := nats.NkeyOptionFromSeed(o.NKeyFile)
+		if err != nil {
+			return nil, fail(CodeBadOption, err, "nkey file %s cannot be used: %v", o.NKeyFile, err)
+		}
+		opts = append(opts, opt)
+	}
+	if o.CAFile != "" {
+		opts = append(opts, nats.RootCAs(o.CAFile))
+	}
+	if o.CertFile != "" || o.KeyFile != "" {
+		if _, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile); err != nil {
+			return nil, fail(CodeBadOption, err, "client certificate %q with key %q cannot be used: %v", o.CertFile, o.KeyFile, err)
+		}
+		opts = append(opts, nats.ClientCert(o.CertFile, o.KeyFile))
+	}
+	if o.InboxPrefix != "" {
+		opts = append(opts, nats.CustomInboxPrefix(o.InboxPrefix))
+	}
+	return opts, nil
+}
+
+// explainConnect returns an error for what no waiting can mend, else nil.
+func explainConnect(o Options, err error) error {
+	var parse *url.Error
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
+		errors.Is(err, nats.ErrAccountAuthExpired):
+		return fail(CodeNotAuthorized, err, "NATS at %s does not accept these credentials", RedactURL(o.URL))
+	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
+		return fail(CodeBadOption, err, "NATS at %s: %v; use tls:// for a server with TLS and nats:// for one without", RedactURL(o.URL), err)
+	case errors.As(err, &parse), errors.Is(err, nats.ErrInvalidConnection):
+		return fail(CodeBadOption, nil, "NATS URL %q cannot be read; want for example nats://127.0.0.1:4222", RedactURL(o.URL))
+	}
+	var unknown *tls.CertificateVerificationError
+	if errors.As(err, &unknown) {
+		return fail(CodeNotAuthorized, err, "the certificate of NATS at %s is not to be trusted: %v", RedactURL(o.URL), unknown.Err)
+	}
+	return nil
+}
+
+func (c *Conn) onDisconnect(_ *nats.Conn, err error) {
+	if err != nil { // nil: closed by us
+		c.log.Warn("lost the connection to NATS, reconnecting", "error", err)
+	}
+}
+
+func (c *Conn) onReconnect(nc *nats.Conn) {
+	c.reconnects.Add(1)
+	c.log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
+}
+
+// onError hears what belongs to no call: refused publishes above all, which the caller otherwise sees as a time-out.
+func (c *Conn) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
+	c.asyncErrs.Add(1)
+	if errors.Is(err, nats.ErrPermissionViolation) {
+		if c.subj.report(err) {
+			return // a publish waits for it and says so itself
+		}
+		c.log.Error("NATS refused: "+err.Error(), "code", CodeRefused)
+		return
+	}
+	attrs := []any{"error", err}
+	if sub != nil {
+		attrs = append(attrs, "subject", sub.Subject)
+	}
+	c.log.Error("NATS reported an error", attrs...)
+}
+
+// MaxPayload is the size in bytes of the largest message, headers included, that the server takes.
+func (c *Conn) MaxPayload() int64 { return c.nc.MaxPayload() }
+
+// Connected reports whether the connection is up at this moment.
+func (c *Conn) Connected() bool { return c.nc.IsConnected() }
+
+// Server is the URL of the server connected to, without secrets.
+func (c *Conn) Server() string { return c.nc.ConnectedUrlRedacted() }
+
+// Reconnects counts how often the connection came back.
+func (c *Conn) Reconnects() uint64 { return c.reconnects.Load() }
+
+// AsyncErrors counts the errors the server reported that belong to no call.
+func (c *Conn) AsyncErrors() uint64 { return c.asyncErrs.Load() }
+
+// Close sends what is still buffered and closes the connection.
+func (c *Conn) Close() {
+	if c.nc.IsConnected() {
+		c.nc.FlushTimeout(lastPause)
+	}
+	c.nc.Close()
+}
+
+// refusals hands a permission violation, which NATS reports apart from the publish that caused it, to who published.
+type refusals struct {
+	mu      sync.Mutex
+	waiting map[string][]chan error // by subject
+}
+
+// watch returns a channel that gets the refusal of a publish to subject, and a function that ends the watch.
+func (r *refusals) watch(subject string) (<-chan error, func()) {
+	ch := make(chan error, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting == nil {
+		r.waiting = map[string][]chan error{}
+	}
+	r.waiting[subject] = append(r.waiting[subject], ch)
+	return ch, func() { r.forget(subject, ch) }
+}
+
+func (r *refusals) forget(subject string, ch chan error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := r.waiting[subject]
+	for i := range list {
+		if list[i] == ch {
+			list = append(list[:i], list[i+1:]...)
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(r.waiting, subject)
+		return
+	}
+	r.waiting[subject] = list
+}
+
+var publishRefused = regexp.MustCompile(`Permissions Violation for Publish to "([^"]+)"`)
+
+// report tells all who wait on the subject that err names, and says whether there was any.
+func (r *refusals) report(err error) bool {
+	m := publishRefused.FindStringSubmatch(err.Error())
+	if m == nil {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, ch := range r.waiting[m[1]] {
+		select {
+		case ch <- err:
+		default:
+		}
+	}
+	return len(r.waiting[m[1]]) > 0
+}
+
+// RedactURL returns the URLs in list, separated by commas, without user names, passwords and tokens.
+func RedactURL(list string) string {
+	parts := strings.Split(list, ",")
+	for i, part := range parts {
+		part = strings.TrimSpace(part)
+		if at := strings.LastIndex(part, "@"); at >= 0 {
+			scheme, _, found := strings.Cut(part, "://")
+			if found {
+				part = scheme + "://xxx@" + part[at+1:]
+			} else {
+				part = "xxx@" + part[at+1:]
+			}
+		}
+		parts[i] = part
+	}
+	return strings.Join(parts, ",")
+}
+
+// redactError is err's text without the URLs' secrets, which a parse error repeats.
+func redactError(err error, list string) string {
+	text := err.Error()
+	for _, part := range strings.Split(list, ",") {
+		part = strings.TrimSpace(part)
+		text = strings.ReplaceAll(text, part, RedactURL(part))
+	}
+	return text
+}
+
+// sleep waits for d and reports whether ctx still lives.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,115 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
+
+	"foxhunt/messages"
+)
+
+// ReasonMaxDeliveries is the reason of a dead letter whose capture was delivered as often as the consumer allows and never
+// finished: its workers failed, or died, each time.
+const ReasonMaxDeliveries = "max_deliveries"
+
+// PublishDead stores a dead letter and returns once the server has confirmed it, trying again until ctx ends. sequence is
+// the capture's in its stream: a second attempt at the same capture stores nothing new. Only then may the capture be
+// terminated.
+func (c *Conn) PublishDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) error {
+	body, headers := d.Encode()
+	msg := &nats.Msg{Subject: messages.DeadSubject(d.Subject), Data: body, Header: nats.Header(headers)}
+	msg.Header.Set(js.MsgIDHeader, fmt.Sprintf("dead.%d.%s", sequence, d.Subject))
+	_, err := c.publish(ctx, msg, (*Error).Passing)
+	return err
+}
+
+// advisory is what the server says about a capture that it will not deliver again
+// ($JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES, kept in the ADVISORIES stream).
+type advisory struct {
+	Stream     string `json:"stream"`
+	Consumer   string `json:"consumer"`
+	Sequence   uint64 `json:"stream_seq"`
+	Deliveries int    `json:"deliveries"`
+}
+
+// Reap moves captures that were delivered MaxDeliver times from the work queue, where they would stay for ever, to the
+// dead letters. worker is the name it signs with. It runs until ctx ends, and any number of processes may run it at once.
+func (c *Conn) Reap(ctx context.Context, t Topology, worker string) {
+	for pause := firstPause; ctx.Err() == nil; {
+		err := c.reapOne(ctx, t, worker)
+		if err == nil || errors.Is(err, nats.ErrTimeout) {
+			pause = firstPause
+			continue
+		}
+		if ctx.Err() == nil {
+			c.log.Warn("captures delivered too often cannot be moved now, trying again", "error", explain(t.Advisories.Name, err))
+		}
+		sleep(ctx, pause)
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// reapOne waits for one advisory and deals with it. What fails comes again: the advisory is acknowledged last.
+func (c *Conn) reapOne(ctx context.Context, t Topology, worker string) error {
+	consumer, err := c.js.Consumer(ctx, t.Advisories.Name, t.Reaper.Durable)
+	if err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeoutCause(ctx, 10*time.Second, nats.ErrTimeout)
+	defer cancel()
+	msg, err := consumer.Next(js.FetchContext(wait))
+	if err != nil {
+		if wait.Err() != nil && ctx.Err() == nil {
+			return nats.ErrTimeout
+		}
+		return err
+	}
+	var a advisory
+	if err := json.Unmarshal(msg.Data(), &a); err != nil || a.Stream == "" || a.Sequence == 0 {
+		c.log.Warn("an advisory cannot be read and is dropped", "subject", msg.Subject())
+		return msg.Term()
+	}
+	if err := c.bury(ctx, a, worker); err != nil {
+		msg.NakWithDelay(lastPause) // if this fails too it comes again after AckWait
+		return err
+	}
+	return msg.DoubleAck(ctx)
+}
+
+// bury copies the capture that a names to the dead letters, then removes it.
+func (c *Conn) bury(ctx context.Context, a advisory, worker string) error {
+	stream, err := c.js.Stream(ctx, a.Stream)
+	if err != nil {
+		return err
+	}
+	raw, err := stream.GetMsg(ctx, a.Sequence)
+	if errors.Is(err, js.ErrMsgNotFound) {
+		return nil // finished after all, or buried by another process
+	}
+	if err != nil {
+		return err
+	}
+	err = c.PublishDead(ctx, a.Sequence, &messages.DeadLetter{
+		Body: raw.Data, Subject: raw.Subject, Headers: raw.Header,
+		Reason:     ReasonMaxDeliveries,
+		Sentence:   fmt.Sprintf("delivered %d times to %s and never finished", a.Deliveries, a.Consumer),
+		Deliveries: a.Deliveries, Worker: worker, Time: time.Now(),
+	})
+	if err != nil {
+		return err
+	}
+	c.log.Warn("a capture was delivered too often and is now a dead letter", "subject", raw.Subject, "deliveries", a.Deliveries)
+	if err := stream.DeleteMsg(ctx, a.Sequence); err != nil && !errors.Is(err, js.ErrMsgNotFound) {
+		var api *js.APIError
+		if errors.As(err, &api) && api.ErrorCode == codeSequenceNotFound {
+			return nil
+		}
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
+)
+
+// Codes of the errors this package returns. They do not change.
+const (
+	CodeBadOption        = "bad_option"         // an option of ours makes no sense
+	CodeNotConnected     = "not_connected"      // no server could be reached in time
+	CodeNotAuthorized    = "not_authorized"     // the server does not accept the credentials
+	CodeRefused          = "refused"            // the server's permissions forbid it
+	CodeNoStream         = "no_stream"          // nothing stores this subject
+	CodeStationOverLimit = "station_over_limit" // too many captures of this subject wait already
+	CodeStreamFull       = "stream_full"        // the whole stream is at its limit
+	CodeTooLarge         = "too_large"          // more bytes than the server or the stream takes
+	CodeTimeout          = "timeout"            // no answer in time
+	CodeServer           = "server_error"       // the server answered with another error
+)
+
+// ErrStopped is returned by Source.Next and Fixes.Next when nothing more will come.
+var ErrStopped = errors.New("stopped")
+
+// Error is an error with a stable code and a sentence that helps.
+type Error struct {
+	Code, Reason string
+	Cause        error // may be nil
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Reason }
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Passing reports whether the same call may succeed later without anyone changing anything.
+func (e *Error) Passing() bool {
+	switch e.Code {
+	case CodeNotConnected, CodeNoStream, CodeStationOverLimit, CodeStreamFull, CodeTimeout, CodeServer:
+		return true
+	}
+	return false
+}
+
+func fail(code string, cause error, format string, args ...any) *Error {
+	return &Error{Code: code, Reason: fmt.Sprintf(format, args...), Cause: cause}
+}
+
+// explain turns an error of nats.go about subject into one of ours.
+func explain(subject string, err error) *Error {
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	var api *js.APIError
+	if errors.As(err, &api) {
+		return explainAPI(subject, api)
+	}
+	switch {
+	case errors.Is(err, nats.ErrPermissionViolation):
+		return fail(CodeRefused, err, "the server's permissions do not allow %s; ask its operator for the right to it", subject)
+	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, js.ErrNoStreamResponse), errors.Is(err, js.ErrStreamNotFound):
+		return fail(CodeNoStream, err, "no foxhunt is listening: no stream stores %s; start foxhunt up or foxhunt worker on this server", subject)
+	case errors.Is(err, nats.ErrMaxPayload):
+		return fail(CodeTooLarge, err, "the message for %s is larger than the server's max_payload", subject)
+	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrDisconnected),
+		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting):
+		return fail(CodeNotConnected, err, "the connection to NATS is down, so %s was not reached", subject)
+	case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		return fail(CodeTimeout, err, "no answer about %s in time; the server may be busy or gone", subject)
+	case errors.Is(err, context.Canceled):
+		return fail(CodeTimeout, err, "the call about %s was given up before an answer came", subject)
+	}
+	return fail(CodeServer, err, "%s: %v", subject, err)
+}
+
+// Codes of nats-server's API errors that nats.go has no name for.
+const (
+	codeInsufficientResources = 10023
+	codeSequenceNotFound      = 10043
+	codeStorageExceeded       = 10047
+	codeStoreFailed           = 10077 // covers every limit of a stream with Discard=New; the description says which
+)
+
+func explainAPI(subject string, api *js.APIError) *Error {
+	switch {
+	case api.ErrorCode == codeStoreFailed && strings.Contains(api.Description, "per subject"):
+		return fail(CodeStationOverLimit, api, "%s has as many captures waiting as one subject may have, so this one was refused; "+
+			"other stations go on; send slower, or add workers", subject)
+	case api.ErrorCode == codeStoreFailed, api.ErrorCode == codeStorageExceeded, api.ErrorCode == codeInsufficientResources:
+		return fail(CodeStreamFull, api, "the server has no room for %s (%s); add workers, or raise the limits", subject, api.Description)
+	case api.ErrorCode == js.JSErrCodeStreamMessageExceedsMaximum:
+		return fail(CodeTooLarge, api, "the message for %s is larger than its stream takes", subject)
+	case api.ErrorCode == js.JSErrCodeStreamNotFound:
+		return fail(CodeNoStream, api, "no foxhunt is listening: no stream stores %s; start foxhunt up or foxhunt worker on this server", subject)
+	case api.ErrorCode == js.JSErrCodeJetStreamNotEnabled, api.ErrorCode == js.JSErrCodeJetStreamNotEnabledForAccount:
+		return fail(CodeServer, api, "this NATS server or account has JetStream switched off; start it with --jetstream")
+	}
+	return fail(CodeServer, api, "%s: %s (%d)", subject, api.Description, api.ErrorCode)
+}

@@ -1,0 +1,183 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/semaphore"
+)
+
+// Stored is the server's word that a message is in its stream.
+type Stored struct {
+	Stream   string
+	Sequence uint64
+	// Duplicate: the stream already had a message of this id, and kept that one. For a capture with a fresh random id it
+	// means that somebody else has used the id.
+	Duplicate bool
+}
+
+// answerTime is how long one attempt waits for the server's answer.
+const answerTime = 5 * time.Second
+
+// PublishCapture stores one capture and returns once the server has confirmed it. id is the capture's id: random, so that
+// nobody can make it a duplicate of something else. A full subject, a missing stream and a refusal are returned at once;
+// a lost answer leads to another attempt, under the same id, until ctx ends.
+func (c *Conn) PublishCapture(ctx context.Context, subject, id string, data []byte) (Stored, error) {
+	msg := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{js.MsgIDHeader: {id}}}
+	return c.publish(ctx, msg, func(e *Error) bool { return e.Code == CodeTimeout || e.Code == CodeNotConnected })
+}
+
+// PublishFix stores a fix and returns once the server has confirmed it. msgID must be the same for every attempt at the
+// same capture, so that a second attempt within the stream's window stores nothing. What may pass is tried again until
+// ctx ends.
+func (c *Conn) PublishFix(ctx context.Context, subject, msgID, contentType string, body []byte) error {
+	msg := &nats.Msg{Subject: subject, Data: body, Header: nats.Header{js.MsgIDHeader: {msgID}, "Content-Type": {contentType}}}
+	_, err := c.publish(ctx, msg, (*Error).Passing)
+	return err
+}
+
+// publish stores msg, trying again while again says so and ctx lives.
+func (c *Conn) publish(ctx context.Context, msg *nats.Msg, again func(*Error) bool) (Stored, error) {
+	if size := int64(msg.Size()); size > c.MaxPayload() {
+		return Stored{}, fail(CodeTooLarge, nil, "the message for %s has %d bytes; the server takes %d (its max_payload)", msg.Subject, size, c.MaxPayload())
+	}
+	unsure := false // an earlier attempt may have been stored although its answer did not come
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		stored, err := c.publishOnce(ctx, msg)
+		if err == nil {
+			stored.Duplicate = stored.Duplicate && !unsure
+			return stored, nil
+		}
+		e := explain(msg.Subject, err)
+		if !again(e) || !sleep(ctx, jitter(pause)) {
+			return Stored{}, e
+		}
+		unsure = true
+	}
+}
+
+// publishOnce waits for the server's answer, or for its word that msg's subject is forbidden, which comes another way.
+func (c *Conn) publishOnce(ctx context.Context, msg *nats.Msg) (Stored, error) {
+	refused, done := c.subj.watch(msg.Subject)
+	defer done()
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, nats.ErrTimeout)
+	defer cancel()
+	stop := make(chan struct{})
+	var forbidden error
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		select {
+		case forbidden = <-refused:
+			cancel()
+		case <-stop:
+		}
+	})
+	ack, err := c.js.PublishMsg(ctx, msg)
+	close(stop)
+	watcher.Wait()
+	if forbidden != nil {
+		return Stored{}, forbidden
+	}
+	if err != nil {
+		return Stored{}, err
+	}
+	return Stored{Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
+}
+
+// jitter spreads attempts of many clients over time.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
+
+// Publisher publishes captures without waiting for each, with at most so many bytes under way.
+type Publisher struct {
+	conn  *Conn
+	bytes *semaphore.Weighted
+	most  int64
+	wg    sync.WaitGroup
+
+	stored, duplicates, failed atomic.Uint64
+	outstanding                atomic.Int64
+}
+
+// PublisherStats counts what a publisher did.
+type PublisherStats struct {
+	Stored, Duplicates, Failed uint64
+	OutstandingBytes           int64
+}
+
+// A message under way costs at least this much of the byte budget: its goroutine and its bookkeeping.
+const leastCost = 8 << 10
+
+// NewPublisher returns a publisher with at most maxBytes under way; 0 means 16 MiB. JetStream stalls on many large
+// messages at once, so the bound is in bytes, not in messages.
+func (c *Conn) NewPublisher(maxBytes int64) *Publisher {
+	if maxBytes <= 0 {
+		maxBytes = 16 << 20
+	}
+	return &Publisher{conn: c, bytes: semaphore.NewWeighted(maxBytes), most: maxBytes}
+}
+
+// Publish waits until there is room, then publishes as PublishCapture does and calls done, which may be nil, with the
+// outcome, from another goroutine. data must not change before that. The error is ctx's: nothing was published then.
+func (p *Publisher) Publish(ctx context.Context, subject, id string, data []byte, done func(Stored, error)) error {
+	cost := min(max(int64(len(data)), leastCost), p.most)
+	if err := p.bytes.Acquire(ctx, cost); err != nil {
+		return err
+	}
+	p.outstanding.Add(cost)
+	p.wg.Go(func() {
+		stored, err := p.conn.PublishCapture(ctx, subject, id, data)
+		p.count(stored, err)
+		p.outstanding.Add(-cost)
+		p.bytes.Release(cost)
+		if done != nil {
+			done(stored, err)
+		}
+	})
+	return nil
+}
+
+func (p *Publisher) count(stored Stored, err error) {
+	switch {
+	case err != nil:
+		p.failed.Add(1)
+	case stored.Duplicate:
+		p.duplicates.Add(1)
+	default:
+		p.stored.Add(1)
+	}
+}
+
+// Wait returns once the outcome of everything published is known.
+func (p *Publisher) Wait() { p.wg.Wait() }
+
+// Stats returns the counters.
+func (p *Publisher) Stats() PublisherStats {
+	return PublisherStats{p.stored.Load(), p.duplicates.Load(), p.failed.Load(), p.outstanding.Load()}
+}
+
+// PublishPlain sends a message that no stream needs to store, such as the truth of a simulated capture.
+func (c *Conn) PublishPlain(subject string, data []byte) error {
+	if err := c.nc.Publish(subject, data); err != nil {
+		return explain(subject, err)
+	}
+	return nil
+}
+
+// SubscribePlain calls handle for every message on subject, in order, until stop is called.
+func (c *Conn) SubscribePlain(subject string, handle func(subject string, data []byte)) (stop func(), err error) {
+	sub, err := c.nc.Subscribe(subject, func(m *nats.Msg) { handle(m.Subject, m.Data) })
+	if err != nil {
+		return nil, explain(subject, err)
+	}
+	return func() {
+		if err := sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+			c.log.Debug("unsubscribing", "subject", subject, "error", err)
+		}
+	}, nil
+}

@@ -1,0 +1,257 @@
+package jetstream
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// SourceOptions bound what a source takes ahead of its worker.
+type SourceOptions struct {
+	Concurrency int           // captures the worker handles at a time; default 1
+	MaxMessages int           // most captures fetched and not yet handed out; default 256
+	MaxBytes    int           // most bytes fetched and not yet settled, handed out or not; default 32 MiB
+	Prefetch    time.Duration // work to keep at hand; default 1 s, never more than a quarter of AckWait
+	Log         *slog.Logger  // default: the connection's
+}
+
+// Source pulls captures from the shared consumer. It fetches ahead so that a worker need not wait for the network, but
+// never more captures than the worker can serve in the Prefetch time, so that none waits here until the server, having
+// heard nothing for AckWait, gives it to another worker. Next is safe for concurrent use.
+type Source struct {
+	conn     *Conn
+	topology Topology
+	o        SourceOptions
+	log      *slog.Logger
+
+	sub   *nats.Subscription
+	msgs  chan *nats.Msg // what the server sends: captures and status messages
+	inbox string
+	pulls int // pull requests sent; the last token of a pull's reply subject
+
+	ready  chan *Delivery // fetched, not handed out
+	change chan struct{}  // cap 1: the room has grown
+	quit   context.Context
+	stop   context.CancelFunc
+	ended  chan struct{} // closed when the pulling goroutine is done
+
+	held    atomic.Int64 // bytes fetched and not settled
+	service atomic.Int64 // ns a capture takes, smoothed; 0: not known yet
+
+	closing sync.Once
+	stats   sourceCounters
+}
+
+type sourceCounters struct{ delivered, redelivered, bytes, interruptions atomic.Uint64 }
+
+// SourceStats counts what a source did since it was made.
+type SourceStats struct {
+	Delivered     uint64 // captures fetched
+	Redelivered   uint64 // of them, those that had been delivered before
+	Bytes         uint64 // fetched
+	Interruptions uint64 // times pulling failed and was taken up again
+	Buffered      int    // captures fetched and not handed out at this moment
+	HeldBytes     int64  // bytes fetched and not settled at this moment
+}
+
+// Pull requests live for a second only: an open one cannot be withdrawn without losing what the server is just sending, so
+// a clean stop waits for its end. One that is not answered for graceTime longer is lost.
+const (
+	pullExpiry = time.Second
+	graceTime  = 2 * time.Second
+)
+
+// NewSource starts pulling from t's Workers consumer, which it creates if it is missing, now or later.
+func (c *Conn) NewSource(ctx context.Context, t Topology, o SourceOptions) (*Source, error) {
+	if err := o.setDefaults(c, t); err != nil {
+		return nil, err
+	}
+	consumer, err := c.js.Consumer(ctx, t.Captures.Name, t.Workers.Durable)
+	if err != nil {
+		if _, err := c.Ensure(ctx, t); err != nil {
+			return nil, err
+		}
+		if consumer, err = c.js.Consumer(ctx, t.Captures.Name, t.Workers.Durable); err != nil {
+			return nil, explain(t.Workers.Durable, err)
+		}
+	}
+	if wait := consumer.CachedInfo().Config.AckWait; o.Prefetch > wait/4 {
+		o.Prefetch = wait / 4
+	}
+	room := 4*o.MaxMessages + 64 // for what a pull taken for lost still brings, and for status messages
+	s := &Source{
+		conn: c, topology: t, o: o, log: o.Log,
+		msgs: make(chan *nats.Msg, room), inbox: c.nc.NewInbox(),
+		ready: make(chan *Delivery, room), change: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
+	if s.sub, err = c.nc.ChanSubscribe(s.inbox+".*", s.msgs); err != nil {
+		return nil, explain(s.inbox, err)
+	}
+	s.quit, s.stop = context.WithCancel(context.Background())
+	go s.run()
+	return s, nil
+}
+
+func (o *SourceOptions) setDefaults(c *Conn, t Topology) error {
+	if o.Concurrency == 0 {
+		o.Concurrency = 1
+	}
+	if o.MaxMessages == 0 {
+		o.MaxMessages = 256
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 32 << 20
+	}
+	if o.Prefetch == 0 {
+		o.Prefetch = time.Second
+	}
+	if o.Log == nil {
+		o.Log = c.log
+	}
+	if largest := int(min(int64(t.Captures.MaxMsgSize), c.MaxPayload())); o.MaxBytes < largest+4096 {
+		return fail(CodeBadOption, nil, "a source bounded to %d bytes can never fetch a capture of %d; allow at least %d", o.MaxBytes, largest, largest+4096)
+	}
+	return nil
+}
+
+// Next returns the next capture; it waits for one until ctx ends. After Stop it still hands out what was fetched before,
+// then returns ErrStopped.
+func (s *Source) Next(ctx context.Context) (*Delivery, error) {
+	select {
+	case d, ok := <-s.ready:
+		if !ok {
+			return nil, ErrStopped
+		}
+		s.grown()
+		return d, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Observe tells the source how long the worker had one capture in hand. The prefetch follows it.
+func (s *Source) Observe(service time.Duration) {
+	ns := max(int64(service), 1)
+	if old := s.service.Load(); old != 0 {
+		ns = old + (ns-old)/8
+	}
+	s.service.Store(max(ns, 1))
+	s.grown()
+}
+
+// Stop ends pulling. It does not wait. Captures fetched already, at most Prefetch's worth of work, still come from Next,
+// because giving them back would use up one of their deliveries.
+func (s *Source) Stop() { s.stop() }
+
+// Close stops pulling, waits for that, and gives back at once what was fetched and not handed out.
+func (s *Source) Close() {
+	s.stop()
+	<-s.ended
+	s.closing.Do(func() {
+		for d := range s.ready {
+			if err := d.Nak(0); err != nil {
+				s.log.Warn("a capture could not be given back; it comes again after AckWait", "subject", d.Subject, "error", err)
+			}
+		}
+	})
+}
+
+// Stats returns the counters.
+func (s *Source) Stats() SourceStats {
+	return SourceStats{
+		Delivered: s.stats.delivered.Load(), Redelivered: s.stats.redelivered.Load(), Bytes: s.stats.bytes.Load(),
+		Interruptions: s.stats.interruptions.Load(), Buffered: len(s.ready), HeldBytes: s.held.Load(),
+	}
+}
+
+func (s *Source) release(size int) {
+	s.held.Add(-int64(size))
+	s.grown()
+}
+
+func (s *Source) grown() {
+	select {
+	case s.change <- struct{}{}:
+	default:
+	}
+}
+
+// limit is how many captures may wait here: what the worker serves in the Prefetch time.
+func (s *Source) limit() int {
+	service := s.service.Load()
+	if service == 0 {
+		return min(s.o.Concurrency, s.o.MaxMessages)
+	}
+	n := int64(s.o.Prefetch) * int64(s.o.Concurrency) / service
+	return int(min(max(n, 1), int64(s.o.MaxMessages)))
+}
+
+// run pulls until Stop. It owns the subscription, s.pulls and the sending side of s.ready.
+func (s *Source) run() {
+	defer close(s.ended)
+	defer close(s.ready)
+	defer s.sub.Unsubscribe()
+	least := 1 // bytes that must be free: more than were when the server's next capture did not fit
+	pause := firstPause
+	for {
+		messages, bytes, ok := s.waitForRoom(least)
+		if !ok {
+			return
+		}
+		got, end := s.pull(messages, bytes)
+		switch {
+		case end == endTooSmall && got == 0:
+			least = min(2*bytes, s.o.MaxBytes)
+		case end == endNormal, end == endTooSmall:
+			least = 1
+			if pause != firstPause {
+				s.log.Info("pulling captures again")
+				pause = firstPause
+			}
+		default:
+			s.recover(end, &pause)
+		}
+	}
+}
+
+// waitForRoom waits until half of the limit is free, so that pulls bring more than one capture at a time, and returns
+// what may be asked for. It returns false after Stop.
+func (s *Source) waitForRoom(least int) (messages, bytes int, ok bool) {
+	for s.quit.Err() == nil {
+		limit := s.limit()
+		messages = limit - len(s.ready)
+		bytes = s.o.MaxBytes - int(s.held.Load())
+		if messages >= (limit+1)/2 && bytes >= least {
+			return messages, bytes, true
+		}
+		select {
+		case <-s.change:
+		case <-s.quit.Done():
+		}
+	}
+	return 0, 0, false
+}
+
+// recover waits after a failed pull, and makes anew what the server no longer has.
+func (s *Source) recover(why pullEnd, pause *time.Duration) {
+	if *pause == firstPause {
+		s.stats.interruptions.Add(1)
+		s.log.Warn("pulling captures was interrupted, trying again", "reason", string(why))
+	}
+	if !sleep(s.quit, *pause) {
+		return
+	}
+	*pause = min(2**pause, lastPause)
+	if !s.conn.Connected() || why == endLeader {
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.quit, lastPause)
+	defer cancel()
+	if _, err := s.conn.Ensure(ctx, s.topology); err != nil {
+		s.log.Debug("streams are not there yet", "error", err)
+	}
+}
