@@ -32,12 +32,10 @@ func (f *FFT) Len() int { return f.n }
 // It panics when re or im is not n long.
 func (f *FFT) Forward(re, im []float32) {
 	f.check(re, im)
-	if f.chirp != nil {
-		f.chirp.forward(re, im)
-		return
+	f.scrambled(re, im)
+	if f.radix != nil {
+		f.radix.unscramble(re, im)
 	}
-	f.radix.forward(re, im)
-	f.radix.unscramble(re, im)
 }
 
 // Inverse transforms in place, x[j] = 1/n sum_k X[k] exp(+2 pi i j k / n), in natural order.
@@ -46,6 +44,22 @@ func (f *FFT) Inverse(re, im []float32) {
 	// Swapping the parts conjugates on the way in and on the way out.
 	f.Forward(im, re)
 	scale(re, im, 1/float32(f.n))
+}
+
+// scrambled is Forward without its last step: frequency k ends up at position(k).
+func (f *FFT) scrambled(re, im []float32) {
+	if f.chirp != nil {
+		f.chirp.forward(re, im)
+		return
+	}
+	f.radix.forward(re, im)
+}
+
+func (f *FFT) position(k int) int {
+	if f.chirp != nil {
+		return k
+	}
+	return f.radix.position(k)
 }
 
 func (f *FFT) check(re, im []float32) {

@@ -99,3 +99,103 @@ func scale(re, im []float32, s float32) {
 		im[j] *= s
 	}
 }
+
+// applyWindow sets dst = window src for both parts.
+func applyWindow(dstRe, dstIm, re, im, window []float32) {
+	n := len(window)
+	dstRe, dstIm, re, im = dstRe[:n], dstIm[:n], re[:n], im[:n]
+	for j, w := range window {
+		dstRe[j] = w * re[j]
+		dstIm[j] = w * im[j]
+	}
+}
+
+// addPower adds |x|^2 to power.
+func addPower(power, re, im []float32) {
+	re, im = re[:len(power)], im[:len(power)]
+	for j := range power {
+		power[j] += re[j]*re[j] + im[j]*im[j]
+	}
+}
+
+// bandPowers writes gain times each band's sum to out[0], out[stride], out[2 stride] ...
+func bandPowers(out []float32, stride int, b *bank, power []float32, gain float32) {
+	from := b.start[0]
+	for band, to := range b.start[1:] {
+		weight, index := b.weight[from:to], b.index[from:to]
+		index = index[:len(weight)]
+		var sum float32
+		for j, w := range weight {
+			sum += w * power[index[j]]
+		}
+		out[band*stride] = gain * sum
+		from = to
+	}
+}
+
+// logarithms replaces x by max(ln(x 2^exponent), floor). Values too small for a normal float32 give floor.
+func logarithms(x []float32, exponent int32, floor float32) {
+	for j, v := range x {
+		y := floor
+		if v >= leastNormal {
+			bits := math.Float32bits(v) + (oneBits - rootHalfBits)
+			e := float32(int32(bits>>23) - 127 + exponent)
+			f := math.Float32frombits(bits&mantissaBits+rootHalfBits) - 1
+			y = max(e*ln2High+(mantissaLog(f)+e*ln2Low), floor)
+		}
+		x[j] = y
+	}
+}
+
+// largest returns the bits of the largest |x|. Bits order magnitudes as numbers do, with infinity above every
+// number and NaN above infinity.
+func largest(x []float32) uint32 {
+	var a, b uint32
+	for ; len(x) >= 2; x = x[2:] {
+		a = max(a, math.Float32bits(x[0])&^(1<<31))
+		b = max(b, math.Float32bits(x[1])&^(1<<31))
+	}
+	for _, v := range x {
+		a = max(a, math.Float32bits(v)&^(1<<31))
+	}
+	return max(a, b)
+}
+
+// sum adds up x in float64, in four lanes.
+func sum(x []float32) float64 {
+	var a, b, c, d float64
+	for ; len(x) >= 4; x = x[4:] {
+		a += float64(x[0])
+		b += float64(x[1])
+		c += float64(x[2])
+		d += float64(x[3])
+	}
+	for _, v := range x {
+		a += float64(v)
+	}
+	return (a + b) + (c + d)
+}
+
+// sumSquares adds up (x - mean)^2 in float64, in four lanes.
+func sumSquares(x []float32, mean float64) float64 {
+	var a, b, c, d float64
+	for ; len(x) >= 4; x = x[4:] {
+		p, q, r, s := float64(x[0])-mean, float64(x[1])-mean, float64(x[2])-mean, float64(x[3])-mean
+		a += p * p
+		b += q * q
+		c += r * r
+		d += s * s
+	}
+	for _, v := range x {
+		p := float64(v) - mean
+		a += p * p
+	}
+	return (a + b) + (c + d)
+}
+
+// affine sets x = (x - mean) gain.
+func affine(x []float32, mean, gain float64) {
+	for j, v := range x {
+		x[j] = float32((float64(v) - mean) * gain)
+	}
+}
