@@ -1,0 +1,88 @@
+package cache
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+	"github.com/maypok86/otter/v2/stats"
+)
+
+// entryOverhead is roughly what an entry costs beside its value, in bytes.
+const entryOverhead = 200
+
+// Memory is a cache in this process, bounded in bytes; what is asked for least goes first.
+type Memory struct {
+	cache *otter.Cache[Key, []byte]
+	count *stats.Counter
+	sets  atomic.Uint64
+	drops atomic.Uint64
+	most  int64
+}
+
+// NewMemory returns a cache of at most maxBytes whose values live for ttl; 0 means 64 MiB and DefaultTTL.
+func NewMemory(maxBytes int64, ttl time.Duration) *Memory {
+	if maxBytes <= 0 {
+		maxBytes = 64 << 20
+	}
+	if ttl <= 0 {
+		ttl = DefaultTTL
+	}
+	m := &Memory{count: stats.NewCounter(), most: maxBytes}
+	m.cache = otter.Must(&otter.Options[Key, []byte]{
+		MaximumWeight:    uint64(maxBytes),
+		Weigher:          func(_ Key, v []byte) uint32 { return uint32(len(v) + entryOverhead) },
+		ExpiryCalculator: otter.ExpiryWriting[Key, []byte](ttl),
+		StatsRecorder:    m.count,
+	})
+	return m
+}
+
+// Get implements Cache.
+func (m *Memory) Get(_ context.Context, key Key) ([]byte, error) {
+	if v, ok := m.cache.GetIfPresent(key); ok {
+		return v, nil
+	}
+	return nil, ErrMiss
+}
+
+// Set implements Cache. A value that alone would take more than the cache may hold is not stored.
+func (m *Memory) Set(_ context.Context, key Key, value []byte) error {
+	if int64(len(value)+entryOverhead) > m.most {
+		m.drops.Add(1)
+		return nil
+	}
+	m.sets.Add(1)
+	m.cache.Set(key, slices.Clone(value))
+	return nil
+}
+
+// Delete implements Cache.
+func (m *Memory) Delete(_ context.Context, key Key) error {
+	m.cache.Invalidate(key)
+	return nil
+}
+
+// Clear implements Cache.
+func (m *Memory) Clear(context.Context) error {
+	m.cache.InvalidateAll()
+	return nil
+}
+
+// Stats implements Cache.
+func (m *Memory) Stats() []Stats {
+	s := m.count.Snapshot()
+	return []Stats{{
+		Tier: "memory", Hits: s.Hits, Misses: s.Misses, Sets: m.sets.Load(), Dropped: m.drops.Load(), Evictions: s.Evictions,
+		Entries: int64(m.cache.EstimatedSize()), Bytes: int64(m.cache.WeightedSize()), Available: true,
+	}}
+}
+
+// Close implements Cache.
+func (m *Memory) Close() error {
+	m.cache.InvalidateAll()
+	m.cache.StopAllGoroutines()
+	return nil
+}
