@@ -109,3 +109,82 @@ func TestFFTSizesRefused(t *testing.T) {
 	}()
 	mustFFT(t, 8).Forward(make([]float32, 8), make([]float32, 7))
 }
+
+func TestFFTLinearity(t *testing.T) {
+	for _, n := range []int{15, 64, 512} {
+		f := mustFFT(t, n)
+		aRe, aIm := noise(n, 1)
+		bRe, bIm := noise(n, 2)
+		sRe, sIm := make([]float32, n), make([]float32, n)
+		for j := range sRe { // 2a + ib
+			sRe[j], sIm[j] = 2*aRe[j]-bIm[j], 2*aIm[j]+bRe[j]
+		}
+		f.Forward(aRe, aIm)
+		f.Forward(bRe, bIm)
+		f.Forward(sRe, sIm)
+		a, b := join(aRe, aIm), join(bRe, bIm)
+		for k := range a {
+			a[k] = 2*a[k] + 1i*b[k]
+		}
+		if e := relativeRMS(join(sRe, sIm), a); e > 1e-6 {
+			t.Errorf("n=%d: transform of the sum is off by %g", n, e)
+		}
+	}
+}
+
+func TestFFTShiftTheorem(t *testing.T) {
+	const shift = 5
+	for _, n := range []int{30, 128, 2048} {
+		f := mustFFT(t, n)
+		re, im := noise(n, 4)
+		later, laterIm := make([]float32, n), make([]float32, n)
+		for j := range re {
+			later[(j+shift)%n], laterIm[(j+shift)%n] = re[j], im[j]
+		}
+		f.Forward(re, im)
+		f.Forward(later, laterIm)
+		want := join(re, im)
+		for k := range want {
+			want[k] *= cmplx.Rect(1, -2*math.Pi*float64(k*shift%n)/float64(n))
+		}
+		if e := relativeRMS(join(later, laterIm), want); e > 1e-6 {
+			t.Errorf("n=%d: spectrum of the shifted samples is off by %g", n, e)
+		}
+	}
+}
+
+func TestFFTImpulseAndTone(t *testing.T) {
+	for _, n := range []int{1, 2, 4, 7, 8, 16, 512} {
+		f := mustFFT(t, n)
+		re, im := make([]float32, n), make([]float32, n)
+		re[0] = 1
+		f.Forward(re, im)
+		for k := range re {
+			if math.Abs(float64(re[k])-1) > 1e-6 || math.Abs(float64(im[k])) > 1e-6 {
+				t.Fatalf("n=%d: an impulse's spectrum at %d is %g%+gi, want 1", n, k, re[k], im[k])
+			}
+		}
+		f.Inverse(re, im)
+		if math.Abs(float64(re[0])-1) > 1e-6 {
+			t.Errorf("n=%d: the impulse came back as %g", n, re[0])
+		}
+		for j := range re { // exp(2 pi i (n-1) j / n): the bin below zero frequency
+			sin, cos := math.Sincos(-2 * math.Pi * float64(j) / float64(n))
+			re[j], im[j] = float32(cos), float32(sin)
+		}
+		f.Forward(re, im)
+		if math.Abs(float64(re[n-1])-float64(n)) > 1e-5*float64(n) {
+			t.Errorf("n=%d: tone at the last bin gives %g there, want %d", n, re[n-1], n)
+		}
+	}
+}
+
+func TestFFTDoesNotAllocate(t *testing.T) {
+	for _, n := range []int{512, 1000} {
+		f := mustFFT(t, n)
+		re, im := noise(n, 1)
+		if a := testing.AllocsPerRun(10, func() { f.Forward(re, im); f.Inverse(re, im) }); a != 0 {
+			t.Errorf("n=%d: %g allocations a round trip", n, a)
+		}
+	}
+}
