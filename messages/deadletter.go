@@ -19,8 +19,8 @@ const (
 	DeadHeaderPrefix     = "Foxhunt-Original-"
 )
 
-// maxHeaderValue bounds a value written into a header, in bytes.
-const maxHeaderValue = 512
+// maxSentence bounds a sentence in a header, in bytes.
+const maxSentence = 512
 
 // DeadLetter is a message that could not be processed, with the reason and all that is
 // needed to replay it.
@@ -39,12 +39,12 @@ type DeadLetter struct {
 // Encode returns the dead letter as a message on DeadSubject(d.Subject): body and headers.
 func (d *DeadLetter) Encode() (body []byte, headers map[string][]string) {
 	headers = map[string][]string{
-		DeadReasonHeader:     {headerValue(d.Reason)},
-		DeadSentenceHeader:   {headerValue(d.Sentence)},
-		DeadSubjectHeader:    {headerValue(d.Subject)},
+		DeadReasonHeader:     {oneLine(d.Reason)},
+		DeadSentenceHeader:   {oneLine(d.Sentence[:min(len(d.Sentence), maxSentence)])},
+		DeadSubjectHeader:    {oneLine(d.Subject)},
 		DeadDeliveriesHeader: {strconv.Itoa(d.Deliveries)},
-		DeadWorkerHeader:     {headerValue(d.Worker)},
-		DeadModelHeader:      {headerValue(d.ModelVersion)},
+		DeadWorkerHeader:     {oneLine(d.Worker)},
+		DeadModelHeader:      {oneLine(d.ModelVersion)},
 		DeadTimeHeader:       {d.Time.UTC().Format(time.RFC3339Nano)},
 	}
 	for name, values := range d.Headers {
@@ -83,11 +83,8 @@ func DecodeDeadLetter(body []byte, headers map[string][]string) (*DeadLetter, er
 	return d, nil
 }
 
-// headerValue makes s fit for a header: one line, of bounded length, in UTF-8.
-func headerValue(s string) string {
-	if len(s) > maxHeaderValue {
-		s = s[:maxHeaderValue]
-	}
+// oneLine makes s fit for a header: no control characters, valid UTF-8.
+func oneLine(s string) string {
 	return strings.Map(func(c rune) rune {
 		if c < ' ' || c == 0x7f {
 			return ' '

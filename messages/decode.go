@@ -1,10 +1,5 @@
 package messages
 
-import (
-	"encoding/hex"
-	"fmt"
-)
-
 // Decode reads a capture from msg and validates it. It reuses c's slice and strings, so a
 // worker decodes into the same Capture again and again; the receivers' IQ alias msg, which
 // must therefore not change while c is in use. The error is a *Refusal; c is then undefined.
@@ -61,19 +56,19 @@ func (c *Capture) decodeFields(r *reader, pairs int64) *Refusal {
 		}
 		switch string(key) { // a switch over a conversion does not allocate
 		case "v":
-			ref = c.decodeVersion(f.at(keyVersion, "v"))
+			ref = c.decodeVersion(&f)
 		case "id":
-			c.ID, ref = f.at(keyID, "id").id(id)
+			c.ID, ref = f.id(keyID, "id", id)
 		case "event":
-			c.Event, ref = f.at(keyEvent, "event").optionalText(event)
+			c.Event, ref = f.optionalText(keyEvent, "event", event)
 		case "session":
-			c.Session, ref = f.at(keySession, "session").optionalText(session)
+			c.Session, ref = f.optionalText(keySession, "session", session)
 		case "freq":
-			c.Frequency, ref = f.at(keyFrequency, "freq").number()
+			c.Frequency, ref = f.number(keyFrequency, "freq")
 		case "cache":
-			c.Cache, ref = f.at(keyCache, "cache").optionalBool(true)
+			c.Cache, ref = f.optionalBool(keyCache, "cache", true)
 		case "rx":
-			ref = c.decodeReceivers(f.at(keyReceivers, "rx"))
+			ref = c.decodeReceivers(&f)
 		default:
 			ref = r.skip(1)
 		}
@@ -87,7 +82,7 @@ func (c *Capture) decodeFields(r *reader, pairs int64) *Refusal {
 
 // decodeVersion refuses another version at once: its other fields may mean something else.
 func (c *Capture) decodeVersion(f *fields) *Refusal {
-	v, ref := f.number()
+	v, ref := f.number(keyVersion, "v")
 	if ref != nil {
 		return ref
 	}
@@ -99,12 +94,12 @@ func (c *Capture) decodeVersion(f *fields) *Refusal {
 }
 
 func (c *Capture) decodeReceivers(f *fields) *Refusal {
-	head, ref := f.value()
+	head, ref := f.value(keyReceivers, "rx")
 	if ref != nil {
 		return ref
 	}
 	if head.kind != kindArray {
-		return f.wrongType(head, "an array of receivers")
+		return f.wrongType(head, "rx", "an array of receivers")
 	}
 	if head.n > MaxReceivers {
 		return tooManyReceivers(head.n)
@@ -145,7 +140,7 @@ func (rx *Receiver) decode(r *reader, index int) *Refusal {
 		return ref
 	}
 	if head.kind != kindMap {
-		return f.wrongType(head, "a map")
+		return f.wrongType(head, "", "a map")
 	}
 	for range head.n {
 		key, ref := f.key()
@@ -154,25 +149,25 @@ func (rx *Receiver) decode(r *reader, index int) *Refusal {
 		}
 		switch string(key) {
 		case "station":
-			rx.Station, ref = f.at(keyStation, "station").text(station)
+			rx.Station, ref = f.text(keyStation, "station", station)
 		case "lat":
-			rx.Latitude, ref = f.at(keyLatitude, "lat").number()
+			rx.Latitude, ref = f.number(keyLatitude, "lat")
 		case "lon":
-			rx.Longitude, ref = f.at(keyLongitude, "lon").number()
+			rx.Longitude, ref = f.number(keyLongitude, "lon")
 		case "alt":
-			rx.Altitude, ref = f.at(keyAltitude, "alt").number()
+			rx.Altitude, ref = f.number(keyAltitude, "alt")
 		case "t0":
-			rx.StartTime, ref = f.at(keyStartTime, "t0").nanoseconds()
+			rx.StartTime, ref = f.nanoseconds(keyStartTime, "t0")
 		case "sigma":
-			rx.ClockSigma, ref = f.at(keyClockSigma, "sigma").number()
+			rx.ClockSigma, ref = f.number(keyClockSigma, "sigma")
 		case "rate":
-			rx.SampleRate, ref = f.at(keySampleRate, "rate").number()
+			rx.SampleRate, ref = f.number(keySampleRate, "rate")
 		case "gain":
-			rx.Gain, ref = f.at(keyGain, "gain").number()
+			rx.Gain, ref = f.number(keyGain, "gain")
 		case "fmt":
-			rx.Format, ref = f.at(keyFormat, "fmt").format()
+			rx.Format, ref = f.format(keyFormat, "fmt")
 		case "iq":
-			rx.IQ, ref = f.at(keyIQ, "iq").bin()
+			rx.IQ, ref = f.bin(keyIQ, "iq")
 		default:
 			ref = r.skip(3)
 		}
@@ -184,197 +179,4 @@ func (rx *Receiver) decode(r *reader, index int) *Refusal {
 		field{keyStation, "station"}, field{keyLatitude, "lat"}, field{keyLongitude, "lon"},
 		field{keyAltitude, "alt"}, field{keyStartTime, "t0"}, field{keyClockSigma, "sigma"},
 		field{keySampleRate, "rate"}, field{keyGain, "gain"}, field{keyFormat, "fmt"}, field{keyIQ, "iq"})
-}
-
-// fields reads the values of one map and remembers which keys it has met.
-type fields struct {
-	reader     *reader
-	seen       uint
-	name       string // the field being read
-	duplicate  bool   // it has been met before
-	inReceiver bool
-	index      int // of the receiver, for naming the field
-}
-
-// field is a key that must be present.
-type field struct {
-	bit  uint
-	name string
-}
-
-// key reads a key. A key that is no string belongs to nothing this program knows and is
-// returned as nil.
-func (f *fields) key() ([]byte, *Refusal) {
-	v, ref := f.reader.next()
-	if ref != nil {
-		return nil, ref
-	}
-	if v.kind != kindStr {
-		return nil, f.reader.skipRest(v, 1)
-	}
-	return v.b, nil
-}
-
-// at says which field is read next.
-func (f *fields) at(bit uint, name string) *fields {
-	f.duplicate = f.seen&bit != 0
-	f.seen |= bit
-	f.name = name
-	return f
-}
-
-// path names the field being read as users do: `freq`, `rx[1].rate`.
-func (f *fields) path() string {
-	switch {
-	case !f.inReceiver:
-		return f.name
-	case f.name == "":
-		return fmt.Sprintf("rx[%d]", f.index)
-	}
-	return fmt.Sprintf("rx[%d].%s", f.index, f.name)
-}
-
-func (f *fields) require(wanted ...field) *Refusal {
-	for _, w := range wanted {
-		if f.seen&w.bit == 0 {
-			f.name = w.name
-			return refuse(CodeMissingField, "%s is missing", f.path())
-		}
-	}
-	return nil
-}
-
-func (f *fields) value() (value, *Refusal) {
-	if f.duplicate {
-		return value{}, refuse(CodeDuplicateKey, "%s occurs twice", f.path())
-	}
-	return f.reader.next()
-}
-
-func (f *fields) wrongType(v value, want string) *Refusal {
-	return refuse(CodeBadType, "%s is %s; want %s", f.path(), v.kind, want)
-}
-
-func (f *fields) number() (float64, *Refusal) {
-	v, ref := f.value()
-	if ref != nil {
-		return 0, ref
-	}
-	switch v.kind {
-	case kindFloat:
-		return v.f, nil
-	case kindInt:
-		return float64(v.n), nil
-	case kindUint:
-		return float64(uint64(v.n)), nil
-	}
-	return 0, f.wrongType(v, "a number")
-}
-
-func (f *fields) nanoseconds() (int64, *Refusal) {
-	v, ref := f.value()
-	switch {
-	case ref != nil:
-		return 0, ref
-	case v.kind == kindFloat:
-		return 0, f.wrongType(v, "an integer, for a float loses nanoseconds")
-	case v.kind == kindUint:
-		return 0, badTime(f.path(), fmt.Sprint(uint64(v.n)))
-	case v.kind != kindInt:
-		return 0, f.wrongType(v, "an integer")
-	}
-	return v.n, nil
-}
-
-// text reads a string, returning old where it is equal, so as not to allocate.
-func (f *fields) text(old string) (string, *Refusal) {
-	v, ref := f.value()
-	if ref != nil {
-		return "", ref
-	}
-	if v.kind != kindStr {
-		return "", f.wrongType(v, "a string")
-	}
-	return reuse(old, v.b), nil
-}
-
-func (f *fields) optionalText(old string) (string, *Refusal) {
-	v, ref := f.value()
-	switch {
-	case ref != nil:
-		return "", ref
-	case v.kind == kindNil:
-		return "", nil
-	case v.kind != kindStr:
-		return "", f.wrongType(v, "a string")
-	}
-	return reuse(old, v.b), nil
-}
-
-func (f *fields) optionalBool(absent bool) (bool, *Refusal) {
-	v, ref := f.value()
-	switch {
-	case ref != nil:
-		return false, ref
-	case v.kind == kindNil:
-		return absent, nil
-	case v.kind != kindBool:
-		return false, f.wrongType(v, "a boolean")
-	}
-	return v.n == 1, nil
-}
-
-// id reads a string, or bytes as hexadecimal digits.
-func (f *fields) id(old string) (string, *Refusal) {
-	v, ref := f.value()
-	switch {
-	case ref != nil:
-		return "", ref
-	case v.kind == kindStr && len(v.b) <= MaxIDLength:
-		return reuse(old, v.b), nil
-	case v.kind == kindBin && len(v.b) >= 16 && len(v.b) <= 32:
-		return hex.EncodeToString(v.b), nil
-	case v.kind == kindStr || v.kind == kindBin:
-		return "", badID(len(v.b))
-	}
-	return "", f.wrongType(v, "a string or bin")
-}
-
-func (f *fields) format() (SampleFormat, *Refusal) {
-	v, ref := f.value()
-	if ref != nil {
-		return "", ref
-	}
-	if v.kind != kindStr {
-		return "", f.wrongType(v, "a string")
-	}
-	switch known := SampleFormat(v.b); known { // a switch on constants does not allocate
-	case CU8:
-		return CU8, nil
-	case CI8:
-		return CI8, nil
-	case CI16:
-		return CI16, nil
-	case CF32:
-		return CF32, nil
-	}
-	return "", badFormat(f.path(), string(v.b))
-}
-
-func (f *fields) bin() ([]byte, *Refusal) {
-	v, ref := f.value()
-	if ref != nil {
-		return nil, ref
-	}
-	if v.kind != kindBin {
-		return nil, f.wrongType(v, "bin")
-	}
-	return v.b, nil
-}
-
-func reuse(old string, b []byte) string {
-	if old == string(b) { // the conversion of a comparison does not allocate
-		return old
-	}
-	return string(b)
 }

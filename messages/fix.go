@@ -110,12 +110,15 @@ func (f *Fix) Validate() error {
 			return badFix(check.name, check.x, "a finite number, not below 0")
 		}
 	}
-	if !finite(u.Theta) || !finite(u.CovarianceXY) {
-		return badFix("uncertainty.theta or covariance_xy", u.Theta, "a finite number")
+	if !finite(u.Theta) {
+		return badFix("uncertainty.theta", u.Theta, "a finite number")
+	}
+	if !finite(u.CovarianceXY) {
+		return badFix("uncertainty.covariance_xy", u.CovarianceXY, "a finite number")
 	}
 	for _, r := range f.Receivers {
 		if !finite(r.Residual) {
-			return badFix("receivers residual of "+r.Station, r.Residual, "a finite number")
+			return badFix("the residual of receiver "+r.Station, r.Residual, "a finite number")
 		}
 	}
 	return nil

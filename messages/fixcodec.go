@@ -15,14 +15,19 @@ const (
 	ContentTypeMsgpack = "application/msgpack"
 )
 
-// MaxFixBytes bounds a fix: GeoJSON and 32 receivers take a few tens of KB.
-const MaxFixBytes = 1 << 20
+// MaxFixBytes bounds a fix: GeoJSON and 32 receivers take some 10 KB.
+const MaxFixBytes = 256 << 10
 
 // Encode writes the fix as contentType; the empty string stands for JSON. The error is a
 // *Refusal.
 func (f *Fix) Encode(contentType string) ([]byte, error) {
 	if err := f.Validate(); err != nil {
 		return nil, err
+	}
+	if f.Receivers == nil { // an empty list, not null, whoever reads it
+		whole := *f
+		whole.Receivers = []FixReceiver{}
+		f = &whole
 	}
 	switch contentType {
 	case "", ContentTypeJSON:

@@ -1,0 +1,190 @@
+package messages
+
+import (
+	"encoding/hex"
+	"fmt"
+)
+
+// fields reads the values of one map and remembers which keys it has met.
+type fields struct {
+	reader     *reader
+	seen       uint
+	inReceiver bool
+	index      int // of the receiver, for naming the field
+}
+
+// field is a key that must be present.
+type field struct {
+	bit  uint
+	name string
+}
+
+// key reads a key. A key that is no string belongs to nothing this program knows and is
+// returned as nil.
+func (f *fields) key() ([]byte, *Refusal) {
+	v, ref := f.reader.next()
+	if ref != nil {
+		return nil, ref
+	}
+	if v.kind != kindStr {
+		return nil, f.reader.skipRest(v, 1)
+	}
+	return v.b, nil
+}
+
+// path names a field as users do: `freq`, `rx[1].rate`, and `rx[1]` for no field.
+func (f *fields) path(name string) string {
+	switch {
+	case !f.inReceiver:
+		return name
+	case name == "":
+		return fmt.Sprintf("rx[%d]", f.index)
+	}
+	return fmt.Sprintf("rx[%d].%s", f.index, name)
+}
+
+func (f *fields) require(wanted ...field) *Refusal {
+	for _, w := range wanted {
+		if f.seen&w.bit == 0 {
+			return refuse(CodeMissingField, "%s is missing", f.path(w.name))
+		}
+	}
+	return nil
+}
+
+// value reads the value of the key just read.
+func (f *fields) value(bit uint, name string) (value, *Refusal) {
+	if f.seen&bit != 0 {
+		return value{}, refuse(CodeDuplicateKey, "%s occurs twice", f.path(name))
+	}
+	f.seen |= bit
+	return f.reader.next()
+}
+
+func (f *fields) wrongType(v value, name, want string) *Refusal {
+	return refuse(CodeBadType, "%s is %s; want %s", f.path(name), v.kind, want)
+}
+
+func (f *fields) number(bit uint, name string) (float64, *Refusal) {
+	v, ref := f.value(bit, name)
+	if ref != nil {
+		return 0, ref
+	}
+	switch v.kind {
+	case kindFloat:
+		return v.f, nil
+	case kindInt:
+		return float64(v.n), nil
+	case kindUint:
+		return float64(uint64(v.n)), nil
+	}
+	return 0, f.wrongType(v, name, "a number")
+}
+
+func (f *fields) nanoseconds(bit uint, name string) (int64, *Refusal) {
+	v, ref := f.value(bit, name)
+	switch {
+	case ref != nil:
+		return 0, ref
+	case v.kind == kindFloat:
+		return 0, f.wrongType(v, name, "an integer, for a float loses nanoseconds")
+	case v.kind == kindUint:
+		return 0, badTime(f.path(name), fmt.Sprint(uint64(v.n)))
+	case v.kind != kindInt:
+		return 0, f.wrongType(v, name, "an integer")
+	}
+	return v.n, nil
+}
+
+// text reads a string, returning old where it is equal, so as not to allocate.
+func (f *fields) text(bit uint, name, old string) (string, *Refusal) {
+	v, ref := f.value(bit, name)
+	if ref != nil {
+		return "", ref
+	}
+	if v.kind != kindStr {
+		return "", f.wrongType(v, name, "a string")
+	}
+	return reuse(old, v.b), nil
+}
+
+func (f *fields) optionalText(bit uint, name, old string) (string, *Refusal) {
+	v, ref := f.value(bit, name)
+	switch {
+	case ref != nil:
+		return "", ref
+	case v.kind == kindNil:
+		return "", nil
+	case v.kind != kindStr:
+		return "", f.wrongType(v, name, "a string")
+	}
+	return reuse(old, v.b), nil
+}
+
+func (f *fields) optionalBool(bit uint, name string, absent bool) (bool, *Refusal) {
+	v, ref := f.value(bit, name)
+	switch {
+	case ref != nil:
+		return false, ref
+	case v.kind == kindNil:
+		return absent, nil
+	case v.kind != kindBool:
+		return false, f.wrongType(v, name, "a boolean")
+	}
+	return v.n == 1, nil
+}
+
+// id reads a string, or bytes as hexadecimal digits.
+func (f *fields) id(bit uint, name, old string) (string, *Refusal) {
+	v, ref := f.value(bit, name)
+	switch {
+	case ref != nil:
+		return "", ref
+	case v.kind == kindStr && len(v.b) <= MaxIDLength:
+		return reuse(old, v.b), nil
+	case v.kind == kindBin && len(v.b) >= 16 && len(v.b) <= 32:
+		return hex.EncodeToString(v.b), nil
+	case v.kind == kindStr || v.kind == kindBin:
+		return "", badID(len(v.b))
+	}
+	return "", f.wrongType(v, name, "a string or bin")
+}
+
+func (f *fields) format(bit uint, name string) (SampleFormat, *Refusal) {
+	v, ref := f.value(bit, name)
+	if ref != nil {
+		return "", ref
+	}
+	if v.kind != kindStr {
+		return "", f.wrongType(v, name, "a string")
+	}
+	switch known := SampleFormat(v.b); known { // a switch on constants does not allocate
+	case CU8:
+		return CU8, nil
+	case CI8:
+		return CI8, nil
+	case CI16:
+		return CI16, nil
+	case CF32:
+		return CF32, nil
+	}
+	return "", badFormat(f.path(name), string(v.b))
+}
+
+func (f *fields) bin(bit uint, name string) ([]byte, *Refusal) {
+	v, ref := f.value(bit, name)
+	if ref != nil {
+		return nil, ref
+	}
+	if v.kind != kindBin {
+		return nil, f.wrongType(v, name, "bin")
+	}
+	return v.b, nil
+}
+
+func reuse(old string, b []byte) string {
+	if old == string(b) { // the conversion of a comparison does not allocate
+		return old
+	}
+	return string(b)
+}
