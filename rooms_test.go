@@ -1,0 +1,93 @@
+package foxhunt_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// rooms says which of foxhunt's rooms, and which modules from outside, each room may import: docs/architecture.md in a
+// form that can fail.
+var rooms = map[string][]string{
+	"messages":                {"github.com/vmihailenco/msgpack/v5"},
+	"dsp":                     {},
+	"geo":                     {},
+	"contract":                {"dsp"},
+	"features":                {"contract", "dsp", "geo", "messages"},
+	"cache":                   {"github.com/redis/go-redis/v9", "github.com/maypok86/otter/v2"},
+	"jetstream":               {"messages", "github.com/nats-io", "golang.org/x/sync"},
+	"jetstream/jetstreamtest": {"jetstream"},
+	"metrics":                 {"github.com/prometheus"},
+	"model":                   {"contract", "dsp", "github.com/yalue/onnxruntime_go"},
+	"model/graph":             {"google.golang.org/protobuf"},
+	"model/grid":              {"model/graph", "contract", "dsp"},
+	"model/modeltest":         {"model", "model/graph", "contract", "dsp", "google.golang.org/protobuf"},
+	"worker":                  {"messages", "contract", "features", "dsp", "geo"},
+	"station":                 {"messages", "github.com/goccy/go-yaml"},
+	"sim":                     {"messages", "geo", "dsp"},
+	"evaluate":                {"sim", "features", "contract", "model", "geo", "messages", "dsp"},
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	Standard   bool
+}
+
+// TestRooms holds the imports of every room against the plan of the house. cmd/foxhunt wires the rooms together and may
+// import them all.
+func TestRooms(t *testing.T) {
+	for _, p := range listPackages(t) {
+		room := strings.TrimPrefix(p.ImportPath, "foxhunt/")
+		if room == "foxhunt" || strings.HasPrefix(room, "cmd/") {
+			continue
+		}
+		allowed, known := rooms[room]
+		if !known {
+			t.Errorf("room %s is not in the plan; add it here and to docs/architecture.md", room)
+		}
+		for _, path := range p.Imports {
+			if !mayImport(allowed, path) {
+				t.Errorf("room %s must not import %s", room, path)
+			}
+		}
+	}
+}
+
+func mayImport(allowed []string, path string) bool {
+	path = strings.TrimPrefix(path, "foxhunt/")
+	if first, _, _ := strings.Cut(path, "/"); !strings.Contains(first, ".") && !isRoom(path) {
+		return true // the standard library
+	}
+	return slices.ContainsFunc(allowed, func(a string) bool {
+		return path == a || strings.Contains(a, ".") && strings.HasPrefix(path, a+"/")
+	})
+}
+
+func isRoom(path string) bool {
+	_, known := rooms[path]
+	return known || strings.HasPrefix(path, "cmd/foxhunt")
+}
+
+func listPackages(t *testing.T) (packages []goPackage) {
+	t.Helper()
+	command := exec.Command("go", "list", "-json=ImportPath,Imports,Standard", "./...")
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p goPackage
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
