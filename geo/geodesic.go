@@ -24,7 +24,7 @@ func Inverse(a, b Position) (distance, azimuthA, azimuthB float64) {
 	if swap {
 		lat1, lat2 = lat2, lat1
 	}
-	if lat1 > 0 {
+	if lat1 >= 0 { // from 0 too: a line from the equator needs the sign of minus zero
 		north, lat1, lat2 = -1, -lat1, -lat2
 	}
 	line := newCanonicalLine(lat1, lat2)

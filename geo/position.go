@@ -104,6 +104,9 @@ func normalLongitude(lon float64) float64 { return math.Remainder(lon, 360) }
 
 // sincos is the sine and cosine of an angle in degrees, exact at multiples of 90.
 func sincos(degrees float64) (sin, cos float64) {
+	if degrees == 0 {
+		return degrees, 1 // with its sign
+	}
 	quarter := math.Round(degrees / 90)
 	sin, cos = math.Sincos((degrees - 90*quarter) * radians)
 	switch int(math.Mod(quarter, 4)+4) % 4 {
