@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // prefix marks foxhunt's own keys; Clear touches no others.
@@ -49,6 +50,10 @@ type write struct {
 	value   []byte // sealed
 	flushed chan struct{}
 }
+
+// QuietDriver silences go-redis, which writes a line of its own to standard error for each failed dial; Redis says what
+// matters through its Log. It holds for the whole process: call it from main, before any cache is made.
+func QuietDriver() { logging.Disable() }
 
 // NewRedis returns a cache on Redis. It waits up to a second for the server; if none answers it goes on without, and uses
 // the server as soon as there is one. The error is about options only.
@@ -245,16 +250,15 @@ func (r *Redis) write() {
 func (r *Redis) store(batch []write) {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
+	pipe := r.client.Pipeline()
 	values := 0
-	if pipe := r.client.Pipeline(); true {
-		for _, w := range batch {
-			if w.flushed == nil {
-				pipe.Set(ctx, redisKey(w.key), w.value, r.ttl)
-				values++
-			}
+	for _, w := range batch {
+		if w.flushed == nil {
+			pipe.Set(ctx, redisKey(w.key), w.value, r.ttl)
+			values++
 		}
-		r.send(ctx, pipe, values)
 	}
+	r.send(ctx, pipe, values)
 	for _, w := range batch {
 		if w.flushed != nil {
 			close(w.flushed)

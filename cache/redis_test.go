@@ -1,0 +1,212 @@
+package cache
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"foxhunt/cache/redistest"
+)
+
+// noise is how late the machine may be on top of a bound that a test checks.
+const noise = 25 * time.Millisecond
+
+func slowest(t *testing.T, r *Redis, calls int) time.Duration {
+	t.Helper()
+	var worst time.Duration
+	for i := range calls {
+		start := time.Now()
+		if _, err := r.Get(t.Context(), Key{byte(i)}); err == nil || errors.Is(err, ErrMiss) {
+			t.Errorf("call %d was answered: %v", i, err)
+		}
+		if err := r.Set(t.Context(), Key{byte(i)}, []byte("fix")); err != nil && !errors.Is(err, ErrUnavailable) {
+			t.Errorf("Set: %v", err)
+		}
+		worst = max(worst, time.Since(start))
+	}
+	return worst
+}
+
+func TestServerStopped(t *testing.T) {
+	s := redistest.Start(t)
+	r := newRedis(t, RedisOptions{URL: s.URL(), Budget: 5 * time.Millisecond})
+	waitFor(t, func() bool { _, err := r.Get(t.Context(), Key{}); return errors.Is(err, ErrMiss) })
+	s.Pause(t)
+	start := time.Now()
+	worst, n := slowest(t, r, 1000), 1000
+	t.Logf("%d calls with a stopped server: slowest %v, all together %v", n, worst, time.Since(start))
+	if worst > r.budget+noise {
+		t.Errorf("a call took %v with a stopped server, want at most %v", worst, r.budget)
+	}
+	if all := time.Since(start); all > failuresToOpen*r.budget+10*noise {
+		t.Errorf("%d calls took %v: the circuit did not open", n, all)
+	}
+	if r.Stats()[0].Available {
+		t.Error("stats say that Redis is available")
+	}
+	s.Resume(t)
+	waitFor(t, func() bool { return r.Stats()[0].Available })
+	waitFor(t, func() bool { _, err := r.Get(t.Context(), Key{200}); return errors.Is(err, ErrMiss) })
+}
+
+func TestServerKilledAndBack(t *testing.T) {
+	s := redistest.Start(t)
+	r := newRedis(t, RedisOptions{URL: s.URL(), Budget: 5 * time.Millisecond})
+	s.Kill()
+	if worst := slowest(t, r, 200); worst > r.budget+noise {
+		t.Errorf("a call took %v with a dead server, want at most %v", worst, r.budget)
+	}
+	s.Restart(t)
+	waitFor(t, func() bool {
+		if r.Set(t.Context(), Key{7}, []byte("fix")) != nil {
+			return false
+		}
+		settle(t, r)
+		_, err := r.Get(t.Context(), Key{7})
+		return err == nil
+	})
+}
+
+func TestStartWithoutServer(t *testing.T) {
+	s := redistest.Start(t)
+	s.Kill()
+	start := time.Now()
+	r := newRedis(t, RedisOptions{URL: s.URL(), Budget: 5 * time.Millisecond})
+	if took := time.Since(start); took > replyTimeout+10*noise {
+		t.Errorf("NewRedis took %v without a server", took)
+	}
+	if _, err := r.Get(t.Context(), Key{}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("Get = %v, want %v", err, ErrUnavailable)
+	}
+	s.Restart(t)
+	waitFor(t, func() bool { return r.Stats()[0].Available })
+}
+
+func TestSlowServerStaysOut(t *testing.T) {
+	s := redistest.Start(t)
+	r := newRedis(t, RedisOptions{URL: s.URL(), Budget: time.Nanosecond}) // no server is as fast
+	for range failuresToOpen {
+		if _, err := r.Get(t.Context(), Key{}); err == nil {
+			t.Fatal("answered within a nanosecond")
+		}
+	}
+	if r.circuit.open.Load() != true {
+		t.Error("the circuit is closed after repeated time-outs")
+	}
+	if err := r.probe(t.Context()); err == nil {
+		t.Error("the probe takes a server that is slower than the budget")
+	}
+}
+
+func TestDamagedValueIsAMiss(t *testing.T) {
+	s := redistest.Start(t)
+	r := newRedis(t, RedisOptions{URL: s.URL()})
+	key := Key{8}
+	mustSet(t, r, key, []byte("position"))
+	raw := redis.NewClient(&redis.Options{Addr: s.Addr})
+	defer raw.Close()
+	sound, err := raw.Get(t.Context(), redisKey(key)).Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range sound { // any byte changed
+		broken := append([]byte(nil), sound...)
+		broken[i] ^= 0x10
+		raw.Set(t.Context(), redisKey(key), broken, 0)
+		mustMiss(t, r, key)
+	}
+	for n := range sound { // cut short anywhere
+		raw.Set(t.Context(), redisKey(key), sound[:n], 0)
+		mustMiss(t, r, key)
+	}
+	raw.Set(t.Context(), redisKey(Key{9}), sound, 0) // under another key
+	mustMiss(t, r, Key{9})
+	if got := r.Stats()[0].Damaged; got != uint64(2*len(sound)+1) {
+		t.Errorf("Damaged = %d, want %d", got, 2*len(sound)+1)
+	}
+	raw.Set(t.Context(), redisKey(key), sound, 0)
+	mustGet(t, r, key, []byte("position"))
+}
+
+func TestClearLeavesForeignKeys(t *testing.T) {
+	s := redistest.Start(t)
+	r := newRedis(t, RedisOptions{URL: s.URL()})
+	raw := redis.NewClient(&redis.Options{Addr: s.Addr})
+	defer raw.Close()
+	raw.Set(t.Context(), "somebody:else", "1", 0)
+	for i := range 2500 { // more than one piece of SCAN
+		if err := r.Set(t.Context(), Key{byte(i), byte(i >> 8)}, []byte("fix")); err != nil {
+			settle(t, r)
+		}
+	}
+	if err := r.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := raw.Keys(t.Context(), "*").Result()
+	if err != nil || len(keys) != 1 || keys[0] != "somebody:else" {
+		t.Errorf("left are %d keys, %v; want somebody else's only", len(keys), err)
+	}
+}
+
+func TestValuesExpire(t *testing.T) {
+	s := redistest.Start(t)
+	r := newRedis(t, RedisOptions{URL: s.URL(), TTL: 90 * time.Second})
+	mustSet(t, r, Key{1}, []byte("fix"))
+	raw := redis.NewClient(&redis.Options{Addr: s.Addr})
+	defer raw.Close()
+	if ttl := raw.TTL(t.Context(), redisKey(Key{1})).Val(); ttl <= 0 || ttl > 90*time.Second {
+		t.Errorf("TTL in Redis is %v, want 90 s", ttl)
+	}
+	m := NewMemory(0, time.Millisecond)
+	defer m.Close()
+	mustSet(t, m, Key{1}, []byte("fix"))
+	waitFor(t, func() bool { _, err := m.Get(t.Context(), Key{1}); return errors.Is(err, ErrMiss) })
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	const most = 1 << 20
+	m := NewMemory(most, 0)
+	defer m.Close()
+	value := make([]byte, 10_000)
+	for i := range 2000 {
+		m.Set(t.Context(), Key{byte(i), byte(i >> 8)}, value)
+	}
+	waitFor(t, func() bool { s := m.Stats()[0]; return s.Bytes <= most && s.Entries <= most/10_000 })
+	if m.Stats()[0].Evictions == 0 {
+		t.Error("20 MB went into 1 MiB without an eviction")
+	}
+	m.Set(t.Context(), Key{0xff, 0xff}, make([]byte, most))
+	mustMiss(t, m, Key{0xff, 0xff})
+	if m.Stats()[0].Dropped != 1 {
+		t.Error("a value larger than the cache was not counted as dropped")
+	}
+}
+
+func TestTieredKeepsWhatItFinds(t *testing.T) {
+	s := redistest.Start(t)
+	near, far := NewMemory(0, 0), newRedis(t, RedisOptions{URL: s.URL()})
+	c := NewTiered(near, far)
+	mustSet(t, far, Key{1}, []byte("another worker's"))
+	mustGet(t, c, Key{1}, []byte("another worker's"))
+	s.Kill()
+	mustGet(t, c, Key{1}, []byte("another worker's"))
+	if st := c.Stats(); st[0].Hits != 1 || st[1].Hits != 1 {
+		t.Errorf("hits %d near and %d far, want one each", st[0].Hits, st[1].Hits)
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	for _, o := range []RedisOptions{{}, {URL: "http://fox:secret@127.0.0.1"}, {URL: "redis://fox:secret@127.0.0.1:port"}} {
+		_, err := NewRedis(t.Context(), o)
+		if err == nil || !strings.HasPrefix(err.Error(), "bad_redis: ") || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v", o.URL, err)
+		}
+	}
+	u, err := RedisOptions{URL: "rediss://fox:secret@host:6380/3", Password: "other"}.universal()
+	if err != nil || u.TLSConfig == nil || u.Username != "fox" || u.Password != "other" || u.DB != 3 || u.Addrs[0] != "host:6380" {
+		t.Errorf("options %+v, %v", u, err)
+	}
+}
