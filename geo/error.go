@@ -4,7 +4,7 @@ import "fmt"
 
 // Error is a refusal: a stable code for programs and a sentence for people.
 //
-// Codes: bad_position, beyond_horizon, bad_covariance,
+// Codes: bad_position, no_centroid, beyond_horizon, bad_covariance,
 // degenerate_covariance, bad_confidence, ellipse_too_large, bad_vertices.
 type Error struct{ Code, Reason string }
 

@@ -81,25 +81,22 @@ func Chord(a, b Position) float64 {
 // east and north coordinates average to zero. Working in space makes it
 // indifferent to the date line and the poles.
 //
-// Positions that balance around the Earth's centre have no middle on its surface; the
-// first of them stands in. No positions at all give the zero Position.
-func Centroid(positions []Position) Position {
+// It refuses (no_centroid) an empty list and positions that balance around the
+// Earth's centre.
+func Centroid(positions []Position) (Position, error) {
 	var x, y, z float64
 	for _, p := range positions {
 		px, py, pz := p.ECEF()
 		x, y, z = x+px, y+py, z+pz
 	}
 	n := float64(len(positions))
-	var c Position
-	switch {
-	case len(positions) == 0:
-	case math.Sqrt(x*x+y*y+z*z) > n*100e3: // deeper down, more than one normal leads through the mean
-		c = FromECEF(x/n, y/n, z/n)
-	default:
-		c = positions[0]
+	// Below this depth the normal through the mean is no longer unique.
+	if len(positions) == 0 || !(math.Sqrt(x*x+y*y+z*z) > n*100e3) {
+		return Position{}, refuse("no_centroid", "%d positions have no common middle on the Earth's surface", len(positions))
 	}
+	c := FromECEF(x/n, y/n, z/n)
 	c.Altitude = 0
-	return c
+	return c, nil
 }
 
 // normalLongitude brings an angle into [-180, 180].
