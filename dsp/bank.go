@@ -18,8 +18,6 @@ type spectrum struct {
 	position func(int) int // where the transform leaves FFT bin k
 }
 
-func (s spectrum) frequency(row int) float64 { return float64(row-s.n/2) * s.spacing }
-
 // add appends a weight to the band being built.
 func (b *bank) add(s spectrum, row int, weight float64) {
 	if weight > 0 {

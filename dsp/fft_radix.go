@@ -10,9 +10,9 @@ import (
 // result is in plain bit-reversed order whatever the mix of radices. It is read-only once made.
 type radixPlan struct {
 	n        int
-	twiddles [][][6]float32 // per pass, per butterfly: w, w^2, w^3 as (re, im) pairs
-	tail     int            // points of the last pass: 8, 4, 2, or 1 for none
-	swaps    [][2]uint32    // positions to exchange for natural order
+	twiddles [][]twiddle // per pass, per butterfly
+	tail     int         // points of the last pass: 8, 4, 2, or 1 for none
+	swaps    [][2]uint32 // positions to exchange for natural order
 }
 
 // cacheBlock is the number of points up to which a transform runs pass by pass; a longer one is first split
@@ -34,13 +34,20 @@ func newRadixPlan(n int) *radixPlan {
 	return p
 }
 
-func radix4Twiddles(size int) [][6]float32 {
-	table := make([][6]float32, size/4)
+// twiddle holds w, w^2 and w^3 of one radix-4 butterfly.
+type twiddle struct{ re1, im1, re2, im2, re3, im3 float32 }
+
+func radix4Twiddles(size int) []twiddle {
+	table := make([]twiddle, size/4)
 	for j := range table {
-		for r := range 3 {
-			sin, cos := math.Sincos(-2 * math.Pi * float64(j*(r+1)) / float64(size))
-			table[j][2*r], table[j][2*r+1] = float32(cos), float32(sin)
+		root := func(power int) (re, im float32) {
+			sin, cos := math.Sincos(-2 * math.Pi * float64(power*j) / float64(size))
+			return float32(cos), float32(sin)
 		}
+		w := &table[j]
+		w.re1, w.im1 = root(1)
+		w.re2, w.im2 = root(2)
+		w.re3, w.im3 = root(3)
 	}
 	return table
 }

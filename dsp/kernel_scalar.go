@@ -4,10 +4,11 @@ import "math"
 
 // The inner loops, as plain functions over slices, so that a file for a vector unit can replace this one
 // behind a build tag. Slices are cut to one length before each loop: the compiler then drops the bounds checks.
+// The hottest are kept from inlining, which would make them share the registers of a large caller.
 
 // radix4Pass runs one decimation-in-frequency pass over every block of 4 len(twiddles) points.
 // The second and third outputs change places, which makes the final order plain bit reversal.
-func radix4Pass(re, im []float32, twiddles [][6]float32) {
+func radix4Pass(re, im []float32, twiddles []twiddle) {
 	q := len(twiddles)
 	for ; len(re) >= 4*q && len(im) >= 4*q; re, im = re[4*q:], im[4*q:] {
 		r0, r1, r2, r3 := re[:q], re[q:][:q], re[2*q:][:q], re[3*q:][:q]
@@ -22,9 +23,9 @@ func radix4Pass(re, im []float32, twiddles [][6]float32) {
 			ar, ai := sr-tr, si-ti
 			br, bi := dr+ei, di-er
 			cr, ci := dr-ei, di+er
-			r1[j], i1[j] = ar*w[2]-ai*w[3], ar*w[3]+ai*w[2]
-			r2[j], i2[j] = br*w[0]-bi*w[1], br*w[1]+bi*w[0]
-			r3[j], i3[j] = cr*w[4]-ci*w[5], cr*w[5]+ci*w[4]
+			r1[j], i1[j] = ar*w.re2-ai*w.im2, ar*w.im2+ai*w.re2
+			r2[j], i2[j] = br*w.re1-bi*w.im1, br*w.im1+bi*w.re1
+			r3[j], i3[j] = cr*w.re3-ci*w.im3, cr*w.im3+ci*w.re3
 		}
 	}
 }
@@ -101,6 +102,8 @@ func scale(re, im []float32, s float32) {
 }
 
 // applyWindow sets dst = window src for both parts.
+//
+//go:noinline
 func applyWindow(dstRe, dstIm, re, im, window []float32) {
 	n := len(window)
 	dstRe, dstIm, re, im = dstRe[:n], dstIm[:n], re[:n], im[:n]
@@ -111,6 +114,8 @@ func applyWindow(dstRe, dstIm, re, im, window []float32) {
 }
 
 // addPower adds |x|^2 to power.
+//
+//go:noinline
 func addPower(power, re, im []float32) {
 	re, im = re[:len(power)], im[:len(power)]
 	for j := range power {
@@ -119,6 +124,8 @@ func addPower(power, re, im []float32) {
 }
 
 // bandPowers writes gain times each band's sum to out[0], out[stride], out[2 stride] ...
+//
+//go:noinline
 func bandPowers(out []float32, stride int, b *bank, power []float32, gain float32) {
 	from := b.start[0]
 	for band, to := range b.start[1:] {
@@ -149,6 +156,8 @@ func logarithms(x []float32, exponent int32, floor float32) {
 
 // largest returns the bits of the largest |x|. Bits order magnitudes as numbers do, with infinity above every
 // number and NaN above infinity.
+//
+//go:noinline
 func largest(x []float32) uint32 {
 	var a, b uint32
 	for ; len(x) >= 2; x = x[2:] {

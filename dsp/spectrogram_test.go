@@ -260,3 +260,18 @@ func FuzzSpectrogram(f *testing.F) {
 		}
 	})
 }
+
+func TestLargestIsOfAnyLength(t *testing.T) {
+	for n := range 6 {
+		x := make([]float32, n)
+		for j := range x {
+			x[j] = -float32(j)
+		}
+		if got := math.Float32frombits(largest(x)); got != float32(max(n-1, 0)) {
+			t.Errorf("largest of %v is %g", x, got)
+		}
+	}
+	if largest([]float32{1, float32(math.NaN()), 2}) < infinityBits {
+		t.Error("NaN passed for a number")
+	}
+}
