@@ -55,18 +55,6 @@ func TestFindRuntimeLooksUpToTheProjectsFolder(t *testing.T) {
 	}
 }
 
-func TestScriptBringsTheSameVersionToTheSamePlace(t *testing.T) {
-	script, err := os.ReadFile("../scripts/fetch-onnxruntime.sh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"version=" + RuntimeVersion + "\n", "folder=$root/.cache/onnxruntime/$version/$platform\n"} {
-		if !strings.Contains(string(script), want) {
-			t.Errorf("scripts/fetch-onnxruntime.sh lacks %q", want)
-		}
-	}
-}
-
 func isNoRuntime(err error) bool {
 	var refusal *Error
 	return errors.As(err, &refusal) && refusal.Code == NoRuntime
