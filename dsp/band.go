@@ -1,0 +1,359 @@
+package dsp
+
+import (
+	"math"
+	"slices"
+)
+
+const (
+	// cellBins is the resolution of the band's mask, in resolution bins: a Hann window smears a line over
+	// about four.
+	cellBins = 4
+
+	// A line is what a window of lineCells cells holds in less than half of its bins. Lines carry no delay,
+	// only energy that hides what does, so they are limited to the level around them where they stand out
+	// from it by lineExcess or more.
+	lineCells  = 4
+	lineExcess = 4
+
+	// minExcess is the least excess over the noise floor that counts as a signal, however long the average:
+	// receivers' pass-bands are no flatter.
+	minExcess = 1.15
+
+	// Cells this far below the median are the stop-band of a receiver's filter, or the gap beside a signal
+	// that fills most of the band.
+	stopBand = 20
+
+	// floorSpread is the relative standard deviation of the averages that the noise floor is found from, where
+	// the band holds enough of them.
+	floorSpread = 0.07
+)
+
+// Band is the part of the spectrum that at least two receivers hear.
+type Band struct {
+	Low, High     float64 // Hz, from the centre frequency: the edges
+	Bandwidth     float64 // B, Hz: of the flat band with the same spread of frequencies, sqrt(12 var f)
+	TimeBandwidth float64 // N: independent samples, time times the bandwidth of the bins used
+}
+
+// bandFinder finds the occupied bins of averaged power spectra (bins ascending in frequency).
+//
+// Receiver by receiver, lines are limited to their surroundings and the noise floor is found by forward
+// consecutive mean excision: start from the lowest sixteenth of smoothed levels, take in all that is below a
+// threshold above the mean of what has been taken so far, until nothing more comes in. Then cells whose excess
+// over the floor is significant in at least two receivers are marked, at every scale from one cell to half of
+// the band, narrow ones first, so that narrow strong and wide weak signals are both found. A signal that
+// fills the band leaves no floor: nothing stands out, and everything that passes the receivers is taken.
+type bandFinder struct {
+	cells    int
+	bins     int         // a cell
+	dof      float64     // independent values averaged in a cell (shape of its gamma distribution)
+	level    [][]float32 // [R][cells] mean power without lines; then as a ratio to the floor
+	sums     [][]float64 // [R][cells+1] running sums of level over unmarked cells
+	free     []int       // [cells+1] running count of unmarked cells
+	marked   []bool      // [cells]
+	excess   []float64   // [cells] second-largest ratio to the floor
+	scratch  []float32
+	smoothed []float64
+}
+
+// find marks the occupied cells, given power spectra that average over count values a bin, of bins that lie
+// pad times finer than the spectra resolve. Where power stands out as a line it is limited in place, and gain,
+// of the same shape, says by what amplitude (1 elsewhere).
+func (b *bandFinder) find(power, gain [][]float32, count, pad float64) {
+	size := len(power[0])
+	b.bins = max(1, min(int(cellBins*pad+0.5), size/16))
+	b.cells = size / b.bins
+	// Neighbouring bins of a Hann window share two thirds of their variance's bandwidth.
+	b.dof = max(1, count*float64(b.bins)/pad/1.5)
+	for len(b.level) < len(power) {
+		b.level = append(b.level, nil)
+		b.sums = append(b.sums, nil)
+	}
+	grow(&b.marked, b.cells)
+	clear(b.marked)
+	grow(&b.excess, b.cells)
+	for i := range power {
+		b.limitLines(i, power[i], gain[i], count)
+		b.normalise(i)
+	}
+	b.mark(len(power))
+}
+
+// cell returns the bins of a cell; the last one takes what is left over.
+func (b *bandFinder) cell(c, size int) (low, high int) {
+	low, high = c*b.bins, (c+1)*b.bins
+	if c == b.cells-1 {
+		high = size
+	}
+	return low, high
+}
+
+// limitLines limits power where it stands out of the medians around it, and averages it into level[i].
+func (b *bandFinder) limitLines(i int, power, gain []float32, count float64) {
+	level := grow(&b.level[i], b.cells)
+	wide := lineCells * b.bins
+	blocks := max(1, len(power)/wide)
+	medians := grow(&b.smoothed, blocks)
+	// The median of a gamma distribution lies below its mean.
+	bias := gammaQuantile(count, 0)
+	for k := range medians {
+		low, high := k*wide, min((k+1)*wide, len(power))
+		if k == blocks-1 {
+			high = len(power)
+		}
+		block := grow(&b.scratch, high-low)
+		copy(block, power[low:high])
+		medians[k] = float64(selectFloat32(block, len(block)/2)) / bias
+	}
+	excess := max(lineExcess, gammaQuantile(count, 4.5))
+	for c := range level {
+		low, high := b.cell(c, len(power))
+		k := min(low/wide, blocks-1)
+		around := max(medians[k], medians[max(k-1, 0)], medians[min(k+1, blocks-1)])
+		limit := float32(around * excess)
+		sum := float32(0)
+		for j, p := range power[low:high] {
+			gain[low+j] = 1
+			if p > limit {
+				gain[low+j] = float32(math.Sqrt(around / float64(p)))
+				p = float32(around)
+				power[low+j] = p
+			}
+			sum += p
+		}
+		level[c] = sum / float32(high-low)
+	}
+}
+
+// normalise divides level[i] by the receiver's noise floor; cells in the stop-band become 0.
+func (b *bandFinder) normalise(i int) {
+	level := b.level[i]
+	// Smooth until averages are steady, over at most a sixteenth of the band.
+	width := max(1, min(int(1/(floorSpread*floorSpread*b.dof)), b.cells/16))
+	step := max(1, width/2)
+	smoothed := b.smoothed[:0]
+	for c := 0; c+width <= b.cells; c += step {
+		sum := float32(0)
+		for _, v := range level[c : c+width] {
+			sum += v
+		}
+		smoothed = append(smoothed, float64(sum)/float64(width))
+	}
+	b.smoothed = smoothed
+	slices.Sort(smoothed)
+	least := smoothed[len(smoothed)/2] / stopBand
+	for len(smoothed) > 1 && smoothed[0] < least {
+		smoothed = smoothed[1:]
+	}
+	floor := noiseFloor(smoothed, b.dof*float64(width))
+	if !(floor > 0) {
+		clear(level)
+		return
+	}
+	for c, v := range level {
+		if float64(v) < least {
+			level[c] = 0
+		} else {
+			level[c] = float32(float64(v) / floor)
+		}
+	}
+}
+
+// noiseFloor finds the mean of the noise in ascending averages of dof values each, by forward consecutive
+// mean excision.
+func noiseFloor(ascending []float64, dof float64) float64 {
+	const startShare, startScore = 16, -1.53 // the normal quantile of 1/16
+	at := len(ascending) / startShare
+	floor := ascending[at] / gammaQuantile(dof, startScore)
+	threshold := gammaQuantile(dof, 3.1)
+	for taken := 0; ; {
+		sum, n := 0.0, 0
+		for n < len(ascending) && ascending[n] <= threshold*floor {
+			sum += ascending[n]
+			n++
+		}
+		if n <= taken {
+			return floor
+		}
+		floor, taken = sum/float64(n), n
+	}
+}
+
+// mark sets marked and excess from the levels of r receivers.
+func (b *bandFinder) mark(r int) {
+	// A cell is marked by chance once in 300,000 even where all receivers hear one and the same noise-like
+	// signal, so that their fluctuations agree.
+	const score = 4.5
+	any := false
+	for width, stale := 1, true; width <= max(1, b.cells/2); width *= 2 {
+		if stale {
+			b.accumulate(r)
+		}
+		stale = b.markScale(r, width, score)
+		any = any || stale
+	}
+	for c := range b.excess {
+		b.excess[c] = b.secondLargest(r, func(i int) float64 { return float64(b.level[i][c]) })
+	}
+	if any {
+		b.fillGaps()
+		return
+	}
+	for c := range b.marked {
+		b.marked[c] = b.excess[c] > 0
+		any = any || b.marked[c]
+	}
+	if !any {
+		for c := range b.marked {
+			b.marked[c] = true
+		}
+	}
+}
+
+// runs appends the occupied bins as ranges [low, high), ascending.
+func (b *bandFinder) runs(dst [][2]int, size int) [][2]int {
+	for c, m := range b.marked {
+		if !m {
+			continue
+		}
+		low, high := b.cell(c, size)
+		if n := len(dst); n > 0 && dst[n-1][1] == low {
+			dst[n-1][1] = high
+			continue
+		}
+		dst = append(dst, [2]int{low, high})
+	}
+	return dst
+}
+
+// spread returns sqrt(12 var f) in bins, f weighted by the excess over the floor where there is any.
+func (b *bandFinder) spread() float64 {
+	var sum, first, second float64
+	for c, m := range b.marked {
+		if !m {
+			continue
+		}
+		w := max(b.excess[c]-1, 0.02)
+		f := float64(c) - float64(b.cells)/2
+		sum += w
+		first += w * f
+		second += w * f * f
+	}
+	mean := first / sum
+	// A cell is itself a flat band: var 1/12 in units of cells.
+	return math.Sqrt(12*max(0, second/sum-mean*mean)+1) * float64(b.bins)
+}
+
+func (b *bandFinder) accumulate(r int) {
+	free := grow(&b.free, b.cells+1)
+	free[0] = 0
+	for c, m := range b.marked {
+		free[c+1] = free[c]
+		if !m {
+			free[c+1]++
+		}
+	}
+	for i := range r {
+		sums := grow(&b.sums[i], b.cells+1)
+		sums[0] = 0
+		for c, v := range b.level[i] {
+			sums[c+1] = sums[c]
+			if !b.marked[c] {
+				sums[c+1] += float64(v)
+			}
+		}
+	}
+}
+
+// markScale marks, in windows of width cells, what at least two receivers hear above their floors.
+func (b *bandFinder) markScale(r, width int, score float64) bool {
+	any := false
+	threshold := max(minExcess, gammaQuantile(b.dof*float64(width), score))
+	for low := 0; low+width <= b.cells; low += max(1, width/2) {
+		high := low + width
+		n := b.free[high] - b.free[low]
+		if 2*n <= width {
+			continue
+		}
+		limit := threshold
+		if n < width {
+			limit = max(minExcess, gammaQuantile(b.dof*float64(n), score))
+		}
+		mean := b.secondLargest(r, func(i int) float64 { return b.sums[i][high] - b.sums[i][low] }) / float64(n)
+		if mean > limit {
+			any = true
+			for c := low; c < high; c++ {
+				b.marked[c] = true
+			}
+		}
+	}
+	return any
+}
+
+func (b *bandFinder) secondLargest(r int, value func(i int) float64) float64 {
+	first, second := 0.0, 0.0
+	for i := range r {
+		v := value(i)
+		if v > first {
+			first, second = v, first
+		} else if v > second {
+			second = v
+		}
+	}
+	return second
+}
+
+// fillGaps marks up to two cells between marked ones: a spectrum averaged over few frames has holes.
+func (b *bandFinder) fillGaps() {
+	last := -1
+	for c, m := range b.marked {
+		if !m {
+			continue
+		}
+		if last >= 0 && c-last <= 3 {
+			for g := last + 1; g < c; g++ {
+				b.marked[g] = true
+			}
+		}
+		last = c
+	}
+}
+
+// gammaQuantile is the Wilson-Hilferty approximation of the quantile, at a normal score, of the mean of
+// dof exponentially distributed values of mean 1.
+func gammaQuantile(dof, score float64) float64 {
+	v := 1 / (9 * dof)
+	q := 1 - v + score*math.Sqrt(v)
+	return max(q*q*q, 1e-3)
+}
+
+// selectFloat32 returns the k-th smallest value and reorders x (Hoare's quickselect).
+func selectFloat32(x []float32, k int) float32 {
+	low, high := 0, len(x)-1
+	for low < high {
+		pivot := x[(low+high)/2]
+		i, j := low, high
+		for i <= j {
+			for x[i] < pivot {
+				i++
+			}
+			for x[j] > pivot {
+				j--
+			}
+			if i <= j {
+				x[i], x[j] = x[j], x[i]
+				i++
+				j--
+			}
+		}
+		if k <= j {
+			high = j
+		} else if k >= i {
+			low = i
+		} else {
+			break
+		}
+	}
+	return x[k]
+}
