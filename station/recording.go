@@ -1,0 +1,160 @@
+package station
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"foxhunt/messages"
+)
+
+// MaxFileBytes bounds a recording: it is held in memory, once.
+const MaxFileBytes = 1 << 30
+
+// Recording is a contiguous run of samples of one receiver.
+type Recording struct {
+	Name       string  // of the file, for messages
+	Station    string  // from the file's name or Options; "" where neither says it
+	Frequency  float64 // Hz; 0 where neither says it
+	StartTime  int64   // ns since the Unix epoch (UTC) of the first sample
+	SampleRate float64 // Hz, the true rate where the recording tells it
+	ClockSigma float64 // ns, standard deviation of StartTime
+	Format     messages.SampleFormat
+	IQ         []byte
+	Dropped    int // samples of the file that are not in the run: stale timestamps, other side of a gap
+}
+
+// DefaultClockSigma is what is believed of a start time given by hand, ns: that of a receiver
+// disciplined by GNSS, with what software adds. A receiver with a worse clock needs `sigma`
+// in the stations file.
+const DefaultClockSigma = 1000
+
+// Options says what a recording does not say itself. Station and Frequency go before what
+// the file's name says; the rest is ignored where the recording has it.
+type Options struct {
+	Station    string
+	Frequency  float64               // Hz
+	Format     messages.SampleFormat // of a raw file
+	SampleRate float64               // Hz, of a raw file; of a wav file, in place of the header's
+	StartTime  int64                 // ns since the Unix epoch, of a raw or plain wav file
+	ClockSigma float64               // ns, of StartTime; 0 stands for DefaultClockSigma
+}
+
+// Open reads a recording: a KiwiSDR recording with GNSS time, a plain wav file, or, without a
+// RIFF header, a raw IQ file. The error is a *messages.Refusal or one of the os package.
+func Open(path string, o Options) (*Recording, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > MaxFileBytes {
+		return nil, refuse(CodeTooLarge, "%s has %d bytes; want at most %d", path, info.Size(), MaxFileBytes)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return read(file, filepath.Base(path), info.ModTime(), o)
+}
+
+// read takes the file over: the samples stay in its memory.
+func read(file []byte, name string, modified time.Time, o Options) (*Recording, error) {
+	said := parseName(name)
+	if said.time.IsZero() {
+		said.time = modified
+	}
+	r, err := readAny(file, name, said.time, o)
+	if err != nil {
+		return nil, err
+	}
+	r.Name, r.Station, r.Frequency = name, said.station, said.frequency
+	if o.Station != "" {
+		r.Station = o.Station
+	}
+	if o.Frequency != 0 {
+		r.Frequency = o.Frequency
+	}
+	return r, nil
+}
+
+func readAny(file []byte, name string, about time.Time, o Options) (*Recording, error) {
+	switch {
+	case !isRIFF(file):
+		return readRaw(file, name, o)
+	case bytes.Contains(file[:min(len(file), 4096)], []byte("kiwi")):
+		return ReadKiwi(file, name, about)
+	}
+	return readWAV(file, name, o)
+}
+
+// readRaw takes samples as they are; what is left over of the last one is dropped.
+func readRaw(file []byte, name string, o Options) (*Recording, error) {
+	size := o.Format.BytesPerSample()
+	switch {
+	case o.Format == "":
+		return nil, refuse(CodeMissingOption, "%s is no wav file; say how its samples are written (cu8, ci8, ci16_le, cf32_le)", name)
+	case size == 0:
+		return nil, refuse(messages.CodeBadFormat, "format is %.32q; want cu8, ci8, ci16_le or cf32_le", string(o.Format))
+	case o.SampleRate == 0:
+		return nil, refuse(CodeMissingOption, "%s is no wav file; say its sample rate", name)
+	}
+	return plain(file[:len(file)/size*size], name, o.Format, o.SampleRate, o)
+}
+
+// plain is a recording whose time the user gives.
+func plain(iq []byte, name string, format messages.SampleFormat, rate float64, o Options) (*Recording, error) {
+	switch {
+	case !(rate >= messages.MinSampleRate && rate <= messages.MaxSampleRate):
+		return nil, refuse(messages.CodeBadRate, "the rate of %s is %g; want 1 kHz to 100 MHz", name, rate)
+	case len(iq) == 0:
+		return nil, refuse(CodeTooShort, "%s has no samples", name)
+	case o.StartTime <= 0:
+		return nil, refuse(CodeMissingOption, "%s does not say when its first sample was taken; give it as t0", name)
+	}
+	sigma := o.ClockSigma
+	if sigma == 0 {
+		sigma = DefaultClockSigma
+	}
+	return &Recording{StartTime: o.StartTime, SampleRate: rate, ClockSigma: sigma, Format: format, IQ: iq}, nil
+}
+
+// Samples is how many complex samples there are.
+func (r *Recording) Samples() int { return len(r.IQ) / r.Format.BytesPerSample() }
+
+// Duration is how long the samples last.
+func (r *Recording) Duration() time.Duration {
+	return time.Duration(math.Round(float64(r.Samples()) * 1e9 / r.SampleRate))
+}
+
+// EndTime is the time of the sample that would follow the last, ns since the Unix epoch.
+func (r *Recording) EndTime() int64 { return r.timeOf(r.Samples()) }
+
+// timeOf is the time of sample n, ns since the Unix epoch.
+func (r *Recording) timeOf(n int) int64 {
+	return r.StartTime + int64(math.Round(float64(n)*1e9/r.SampleRate))
+}
+
+// sampleAt is the first sample at t or later. Times are whole nanoseconds, so a sample that is
+// late by less than one counts as at t.
+func (r *Recording) sampleAt(t int64) int {
+	n := math.Ceil((float64(t-r.StartTime) - 1) * r.SampleRate / 1e9)
+	return int(min(max(n, 0), float64(r.Samples())))
+}
+
+// receiver is the part of the recording in [from, to), as the station s heard it. Parts that
+// follow each other neither share a sample nor leave one out.
+func (r *Recording) receiver(s Station, from, to int64) messages.Receiver {
+	first, end := r.sampleAt(from), r.sampleAt(to)
+	size := r.Format.BytesPerSample()
+	rx := messages.Receiver{
+		Station: s.ID, Latitude: s.Latitude, Longitude: s.Longitude, Altitude: s.Altitude, Gain: s.Gain,
+		StartTime: r.timeOf(first), ClockSigma: r.ClockSigma, SampleRate: r.SampleRate,
+		Format: r.Format, IQ: r.IQ[first*size : end*size],
+	}
+	if s.ClockSigma > 0 {
+		rx.ClockSigma = s.ClockSigma
+	}
+	return rx
+}

@@ -1,0 +1,49 @@
+package station
+
+import (
+	"time"
+
+	"foxhunt/messages"
+)
+
+// DefaultSequenceLength is how much of a recording goes into one capture of a sequence.
+const DefaultSequenceLength = time.Second
+
+// Sequence cuts one station's recording into captures of that receiver alone, o.Length each
+// (0 stands for DefaultSequenceLength). They begin at whole multiples of the length since the
+// Unix epoch, so that captures of different stations cover the same time; what lies before
+// the first and after the last is left out. The samples alias the recording. The error is a
+// *messages.Refusal.
+func Sequence(r *Recording, stations Stations, o CaptureOptions) ([]*messages.Capture, error) {
+	station, err := stations.of(r)
+	if err != nil {
+		return nil, err
+	}
+	frequency, err := commonFrequency([]*Recording{r})
+	if err != nil {
+		return nil, err
+	}
+	if o.Length == 0 {
+		o.Length = DefaultSequenceLength
+	}
+	if fits := longestCapture([]*Recording{r}, o); o.Length > fits {
+		return nil, refuse(CodeTooLong, "%v were asked for; %v fit into a capture of %d bytes", o.Length, fits, messages.MaxCaptureBytes)
+	}
+	length, end := int64(o.Length), r.EndTime()
+	var captures []*messages.Capture
+	if o.Start < 0 || o.Length < 0 {
+		return nil, refuse(CodeTooShort, "start %v and length %v; want neither below 0", o.Start, o.Length)
+	}
+	for from := (r.StartTime + int64(o.Start) + length - 1) / length * length; from+length <= end; from += length {
+		c := newCapture(frequency, o)
+		c.Receivers = []messages.Receiver{r.receiver(station, from, from+length)}
+		if err := c.Validate(); err != nil {
+			return nil, err
+		}
+		captures = append(captures, c)
+	}
+	if len(captures) == 0 {
+		return nil, refuse(CodeTooShort, "%s lasts %v and does not cover a whole span of %v", r.Name, r.Duration(), o.Length)
+	}
+	return captures, nil
+}
