@@ -17,6 +17,7 @@ const (
 	modeCells    = 3.0  // the first window of a mode reaches this many coarse cells to each side
 	windowSigmas = 4.0  // later windows reach this many standard deviations to each side
 	windowGrowth = 1.3  // but at most this many times the last window
+	steady       = 0.05 // see windowAxes
 	cellSpread   = 0.25 // variance added to a window for the size of its cells, in cells²
 
 	priorScale    = 1.5  // the prior falls with r/(priorScale a), a the receivers' spread
@@ -49,6 +50,7 @@ const (
 	minSpread                = 1.0 // m
 	minVariance              = 1e-3
 	maxVariance              = 1e18 // m²
+	minRoundness             = 1e-6 // least minor over major variance
 	minGain, maxGain         = 1e-3, 1 - 5e-7
 	tiny                     = 1e-30
 	never                    = -1e9 // logarithm of a probability that is none

@@ -1,7 +1,5 @@
 package grid
 
-import "math"
-
 // Locate is the estimator in plain Go and double precision: what the graph of [Build] computes,
 // written to be read. Any finite features give finite answers. It needs at least two receivers.
 func Locate(f *Features) Estimate {
@@ -19,12 +17,8 @@ func Locate(f *Features) Estimate {
 	fix, confidence := answer(found, mode{m, s})
 
 	used := e.used(found[0].surface.posterior())
-	cov := fix.cov
-	if count(used) < 3 {
-		cov = widen(cov, math.Pow(lineAxis*e.spread/chi95, 2))
-	}
 	return Estimate{
-		Position: fix.mean, Covariance: cov, Confidence: confidence,
+		Position: fix.mean, Covariance: e.honest(fix.cov, count(used)), Confidence: confidence,
 		Used: used, Residual: e.residuals(peaks, used, fix.mean)}
 }
 

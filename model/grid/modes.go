@@ -84,8 +84,14 @@ func (s *surface) posterior() []float64 {
 	return out
 }
 
-// widen gives the covariance a major axis of at least the given variance.
-func widen(c [3]float64, least float64) [3]float64 {
+// honest is a covariance that says no more than is known. With fewer than three receivers the
+// emitter is somewhere on a line, and the major axis shows it. The minor axis stays long enough
+// for the covariance to be one in single precision too.
+func (e *evidence) honest(c [3]float64, receivers int) [3]float64 {
 	variance, u := axes(c)
-	return turn([3]float64{max(variance[0], least), variance[1], 0}, u)
+	if receivers < 3 {
+		variance[0] = max(variance[0], math.Pow(lineAxis*e.spread/chi95, 2))
+	}
+	variance[1] = max(variance[1], minRoundness*variance[0])
+	return turn([3]float64{variance[0], variance[1], 0}, u)
 }

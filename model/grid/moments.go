@@ -63,6 +63,17 @@ func axes(c [3]float64) (variance [2]float64, u [2]float64) {
 	return [2]float64{mean + radius, max(mean-radius, 0)}, u
 }
 
+// windowAxes is axes for a window: where the covariance is nearly round its principal axes mean
+// nothing and the least rounding turns them, so that a twentieth of the minor variance is added
+// towards east. It returns the variances along the axes that come out.
+func windowAxes(c [3]float64) (variance [2]float64, u [2]float64) {
+	plain, _ := axes(c)
+	_, u = axes([3]float64{c[0] + steady*plain[1], c[1] - steady*plain[1], c[2]})
+	x, y := u[0], u[1]
+	along := c[0]*x*x + c[1]*y*y + 2*c[2]*x*y
+	return [2]float64{along, max(c[0]+c[1]-along, 0)}, u
+}
+
 // distance2 is the squared distance of a place from the mean in standard deviations.
 func (m *moments) distance2(x [2]float64) float64 {
 	dx, dy := x[0]-m.mean[0], x[1]-m.mean[1]

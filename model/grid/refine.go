@@ -53,7 +53,7 @@ func (s *surface) around(cell int) window {
 func (s *surface) next(m moments) window {
 	hu, hv := 2*s.half[0]/float64(s.n), 2*s.half[1]/float64(s.n)
 	cell := turn([3]float64{cellSpread * hu * hu, cellSpread * hv * hv, 0}, s.u)
-	variance, u := axes([3]float64{m.cov[0] + cell[0], m.cov[1] + cell[1], m.cov[2] + cell[2]})
+	variance, u := windowAxes([3]float64{m.cov[0] + cell[0], m.cov[1] + cell[1], m.cov[2] + cell[2]})
 	limit := windowGrowth * max(s.half[0], s.half[1])
 	return window{m.mean, u, [2]float64{
 		min(windowSigmas*math.Sqrt(variance[0]), limit),

@@ -25,12 +25,13 @@ func receiverSNR(peaks []peak, active []bool) []float64 {
 			den[ab.b] += g[ab.a] * g[ab.a]
 		}
 		for i := range g {
-			g[i] = clip(math.Sqrt(g[i]*num[i]/(den[i]+tiny)), minGain, maxGain)
+			g[i] = math.Sqrt(g[i] * num[i] / max(den[i], tiny))
 		}
 	}
 	snr := make([]float64, len(g))
 	for i := range g {
-		snr[i] = g[i] * g[i] / (1 - g[i]*g[i])
+		g2 := math.Pow(clip(g[i], minGain, maxGain), 2)
+		snr[i] = g2 / (1 - g2)
 	}
 	return snr
 }
