@@ -18,8 +18,9 @@ const (
 	MaxGain       = 200   // dB, either way
 )
 
-// maxStartTime keeps a receiver's last sample within the range of int64 nanoseconds.
-const maxStartTime = 7258118400 * int64(time.Second) // the year 2200
+// MaxStartTime, the year 2200, keeps a receiver's last sample within the range of int64
+// nanoseconds.
+const MaxStartTime = 7258118400 * int64(time.Second)
 
 // Validate checks everything but the samples themselves, which Split checks as it reads
 // them. The error is a *Refusal that names the field.
@@ -84,7 +85,7 @@ func (r *Receiver) validate(i int) error {
 		return refuse(CodeNullIsland, "rx[%d].lat and rx[%d].lon are both 0: station %s was never told its place", i, i, r.Station)
 	case !(r.Altitude >= MinAltitude && r.Altitude <= MaxAltitude):
 		return refuse(CodeBadAltitude, "rx[%d].alt is %g; want %g to %g m", i, r.Altitude, float64(MinAltitude), float64(MaxAltitude))
-	case r.StartTime <= 0 || r.StartTime >= maxStartTime:
+	case r.StartTime <= 0 || r.StartTime >= MaxStartTime:
 		return badTime(fmt.Sprintf("rx[%d].t0", i), fmt.Sprint(r.StartTime))
 	case !(r.ClockSigma >= 0 && r.ClockSigma <= MaxClockSigma):
 		return refuse(CodeBadSigma, "rx[%d].sigma is %g; want 0 to 1e9 ns", i, r.ClockSigma)

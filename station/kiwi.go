@@ -27,6 +27,16 @@ const noStamp = -1
 
 func (b kiwiBlock) samples() int { return (b.end - b.start) / 4 }
 
+// isKiwi reports whether a chunk `kiwi` comes before the first samples.
+func isKiwi(file []byte) bool {
+	for c := range chunks(file) {
+		if c.id == "kiwi" || c.id == "data" {
+			return c.id == "kiwi"
+		}
+	}
+	return false
+}
+
 // ReadKiwi reads a KiwiSDR IQ recording with GNSS time: a wav file of 16 bit I and Q in which
 // each data chunk (2048 bytes, 512 samples) follows a chunk `kiwi`:
 //

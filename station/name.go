@@ -25,7 +25,7 @@ func parseName(name string) said {
 		return said{}
 	}
 	t, err := time.Parse("20060102T150405Z", parts[0])
-	if err != nil {
+	if err != nil || t.Year() < 1980 || t.Year() > 2200 {
 		return said{}
 	}
 	frequency, err := strconv.ParseUint(parts[1], 10, 40)

@@ -1,7 +1,6 @@
 package station
 
 import (
-	"bytes"
 	"math"
 	"os"
 	"path/filepath"
@@ -83,7 +82,7 @@ func readAny(file []byte, name string, about time.Time, o Options) (*Recording, 
 	switch {
 	case !isRIFF(file):
 		return readRaw(file, name, o)
-	case bytes.Contains(file[:min(len(file), 4096)], []byte("kiwi")):
+	case isKiwi(file):
 		return ReadKiwi(file, name, about)
 	}
 	return readWAV(file, name, o)
@@ -112,6 +111,8 @@ func plain(iq []byte, name string, format messages.SampleFormat, rate float64, o
 		return nil, refuse(CodeTooShort, "%s has no samples", name)
 	case o.StartTime <= 0:
 		return nil, refuse(CodeMissingOption, "%s does not say when its first sample was taken; give it as t0", name)
+	case o.StartTime >= messages.MaxStartTime:
+		return nil, refuse(messages.CodeBadTime, "t0 is %d; want nanoseconds since 1970, before the year 2200", o.StartTime)
 	}
 	sigma := o.ClockSigma
 	if sigma == 0 {

@@ -26,14 +26,14 @@ func Sequence(r *Recording, stations Stations, o CaptureOptions) ([]*messages.Ca
 	if o.Length == 0 {
 		o.Length = DefaultSequenceLength
 	}
+	if o.Start < 0 || o.Length < 0 || o.Start >= r.Duration() {
+		return nil, refuse(CodeTooShort, "%v each from %v on were asked for; %s lasts %v", o.Length, o.Start, r.Name, r.Duration())
+	}
 	if fits := longestCapture([]*Recording{r}, o); o.Length > fits {
 		return nil, refuse(CodeTooLong, "%v were asked for; %v fit into a capture of %d bytes", o.Length, fits, messages.MaxCaptureBytes)
 	}
 	length, end := int64(o.Length), r.EndTime()
 	var captures []*messages.Capture
-	if o.Start < 0 || o.Length < 0 {
-		return nil, refuse(CodeTooShort, "start %v and length %v; want neither below 0", o.Start, o.Length)
-	}
 	for from := (r.StartTime + int64(o.Start) + length - 1) / length * length; from+length <= end; from += length {
 		c := newCapture(frequency, o)
 		c.Receivers = []messages.Receiver{r.receiver(station, from, from+length)}
