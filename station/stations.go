@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -75,15 +76,18 @@ func LoadStations(path string) (Stations, error) {
 
 // ParseStations reads the text of a stations file; name is the file's, for messages.
 func ParseStations(text []byte, name string) (Stations, error) {
-	var entries []stationEntry
-	if err := yaml.UnmarshalWithOptions(text, &entries, yaml.Strict()); err != nil {
+	entries, err := parseEntries(text)
+	if err != nil {
 		return nil, refuse(CodeBadStations, "%s: %s", name, yamlSentence(err))
 	}
 	if len(entries) == 0 {
 		return nil, refuse(CodeBadStations, "%s: no stations; want a list of id, lat, lon, alt", name)
 	}
 	stations := make(Stations, 0, len(entries))
-	for _, e := range entries {
+	for i, e := range entries {
+		if e.line == 0 {
+			return nil, refuse(CodeBadStations, "%s: entry %d is empty", name, i+1)
+		}
 		if why := e.wrong(); why != "" {
 			return nil, refuse(CodeBadStations, "%s, line %d: %s", name, e.line, why)
 		}
@@ -97,8 +101,24 @@ func ParseStations(text []byte, name string) (Stations, error) {
 	return stations, nil
 }
 
+// parseEntries turns a panic into an error: the library has them for a few malformed texts,
+// such as a tag on a list that is none.
+func parseEntries(text []byte) (entries []stationEntry, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errors.New("this is not YAML as expected; want a list of id, lat, lon, alt")
+		}
+	}()
+	err = yaml.UnmarshalWithOptions(text, &entries, yaml.Strict())
+	return entries, err
+}
+
 // yamlSentence is the library's error in one line, with its place.
 func yamlSentence(err error) string {
+	var wrongType *yaml.TypeError
+	if errors.As(err, &wrongType) && wrongType.DstType.Kind() == reflect.Float64 {
+		return fmt.Sprintf("line %d: %.40q is no number", wrongType.Token.Position.Line, wrongType.Token.Value)
+	}
 	var e yaml.Error
 	if errors.As(err, &e) {
 		return fmt.Sprintf("line %d: %s", e.GetToken().Position.Line, e.GetMessage())

@@ -45,7 +45,9 @@ func TestParseStationsRefuses(t *testing.T) {
 		"- {id: A, lat: 1, lon: 2}\n- [":    "line 2",
 		"- {id: A, lat: 1, lon: 2, lng: 3}": "lng",
 		"- id: A\n  lat: 1\n  lon: 2\n  height: 3\n":               "line 4",
-		"- id: A\n  lat: 1\n  lon: east\n":                         "line 3",
+		"- id: A\n  lat: 1\n  lon: east\n":                         `line 3: "east" is no number`,
+		"- {id: A, lat: 1, lon: 2}\n- null":                        "entry 2 is empty",
+		"! 000000000000000":                                        "not YAML as expected",
 		"- id: A\n  lat: 1\n  lat: 2\n  lon: 2\n":                  "line 3",
 		"- {id: A, lat: 1, lon: 2}\n- {id: a, lat: 1, lon: 2}":     "line 2: a is listed before as A",
 		"- {id: A, lat: 1, lon: 2}\n\n- {id: a.b, lat: 1, lon: 2}": `line 3: id is "a.b"`,
@@ -85,6 +87,7 @@ func TestLoadStationsRefusesFiles(t *testing.T) {
 
 func FuzzParseStations(f *testing.F) {
 	f.Add([]byte("- {id: A, lat: 1, lon: 2}\n"))
+	f.Add([]byte("! 000000000000000")) // makes the library panic
 	f.Add([]byte("- &a {id: A, lat: 1, lon: 2}\n- *a\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		stations, err := ParseStations(text, "s.yaml")
