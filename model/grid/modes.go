@@ -1,9 +1,6 @@
 package grid
 
-import (
-	"math"
-	"sort"
-)
+import "math"
 
 // mode is where one chain of refinement ended.
 type mode struct {
@@ -12,40 +9,49 @@ type mode struct {
 }
 
 // answer chooses what to report from the modes and from everything, the chain that began with
-// the moments of the whole grid. It returns the moments, and the share of the probability that
-// the best mode holds. Modes that turned out to be one count once.
-func answer(found []mode, everything mode) (moments, float64) {
-	sort.SliceStable(found, func(i, j int) bool { return found[i].logMass > found[j].logMass })
-	best := found[0]
-	mass := make([]float64, len(found))
-	sum := 0.0
+// the moments of the whole grid. It returns the moments, the share of the probability that the
+// best mode holds, and which one that is.
+func answer(found []mode, everything mode) (m moments, confidence float64, best int) {
+	best, alone := -1, make([]bool, len(found))
 	for i := range found {
-		if !found[i].repeats(found[:i], mass) {
-			mass[i] = math.Exp(found[i].logMass - best.logMass)
+		alone[i] = !repeats(found, i)
+		if alone[i] && (best < 0 || found[i].logMass > found[best].logMass) {
+			best = i
+		}
+	}
+	mass, sum := make([]float64, len(found)), 0.0
+	for i := range found {
+		if alone[i] {
+			mass[i] = math.Exp(found[i].logMass - found[best].logMass)
 		}
 		sum += mass[i]
 	}
-	whole := math.Exp(min(everything.logMass-best.logMass, 50))
-	confidence := 1 / max(sum, whole)
+	whole := math.Exp(min(everything.logMass-found[best].logMass, 50))
+	confidence = 1 / max(sum, whole)
 	switch {
 	case confidence >= modeShare:
-		return best.moments, confidence
+		return found[best].moments, confidence, best
 	case whole >= sum:
-		return everything.moments, confidence
+		return everything.moments, confidence, best
 	}
-	return mixture(found, mass, sum), confidence
+	return mixture(found, mass, sum), confidence, best
 }
 
-// repeats says whether the mode is one of the heavier ones that count again.
-func (m *mode) repeats(heavier []mode, mass []float64) bool {
-	for i := range heavier {
-		o := &heavier[i]
-		if mass[i] > 0 && min(o.distance2(m.mean), m.distance2(o.mean)) < sameMode {
+// repeats says whether a finer chain ended at the same mode: that one saw it better. A chain that
+// began at a lesser peak may have widened its window until a higher one came into it.
+func repeats(found []mode, i int) bool {
+	for j := range found {
+		finer := found[j].area() < found[i].area() || found[j].area() == found[i].area() && j < i
+		apart := min(found[j].distance2(found[i].mean), found[i].distance2(found[j].mean))
+		if i != j && finer && apart < sameMode {
 			return true
 		}
 	}
 	return false
 }
+
+// area is a measure of the last window's.
+func (m *mode) area() float64 { return m.surface.half[0] * m.surface.half[1] }
 
 // mixture is the mean and covariance of all modes together.
 func mixture(found []mode, mass []float64, sum float64) moments {

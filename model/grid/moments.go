@@ -28,10 +28,10 @@ func (s *surface) moments() moments {
 	}
 	u, v = u/sum, v/sum
 	hu, hv := s.half[0], s.half[1]
-	share := cutVariance()
+	share, cell := cutVariance(), 1/float64(3*s.n*s.n) // a cell is a square, not a point
 	cov := [3]float64{
-		max(uu/sum-u*u, 0) * hu * hu / share,
-		max(vv/sum-v*v, 0) * hv * hv / share,
+		(max(uu/sum-u*u, 0)/share + cell) * hu * hu,
+		(max(vv/sum-v*v, 0)/share + cell) * hv * hv,
 		(uv/sum - u*v) * hu * hv / share}
 	return moments{
 		mean: [2]float64{

@@ -12,24 +12,28 @@ type networkFix struct {
 
 // answer is the graph of the function of that name.
 func (n *network) answer(ends chainEnds) networkFix {
-	m := ends.moments
+	m, w := ends.moments, ends.surfaces.windows
 	five := n.Concat(1, m.mean.x, m.mean.y, m.cov.xx, m.cov.yy, m.cov.xy) // [B, 5, C]
-	wholeMass := n.Slice(m.logMass, 2, modes, chains)
 	everything := n.Slice(five, 2, modes, chains)
-	logMass := n.Where(ends.isMode, n.Slice(m.logMass, 2, 0, modes), n.Float64(noPeak))
-	sorted, order := n.TopK(logMass, modes, 2) // [B, 1, modes]
-	indices := n.Concat(1, order, order, order, order, order)
-	found := n.GatherElements(five, indices, 2) // [B, 5, modes]
-	best := n.Slice(sorted, 2, 0, 1)
+	found := n.Slice(five, 2, 0, modes)
+	area := n.Slice(n.Mul(w.halfU, w.halfV), 2, 0, modes)
+	alone := n.And(ends.isMode, n.distinct(found, area, ends.isMode))
+	logMass := n.Where(alone, n.Slice(m.logMass, 2, 0, modes), n.Float64(noPeak))
+	best, top := n.ArgMax(logMass, 2, true), n.ReduceMax(logMass, true, 2) // [B, 1, 1]
 
-	mass := n.Mul(n.distinct(found), n.exactExp(n.Sub(sorted, best)))
-	sum := n.Add(n.Add(n.Slice(mass, 2, 0, 1), n.Slice(mass, 2, 1, 2)), n.Slice(mass, 2, 2, 3))
-	whole := n.exactExp(n.Min(n.Sub(wholeMass, best), n.Float64(50)))
+	mass := n.exactExp(n.Sub(logMass, top))
+	sum := n.addModes(mass)
+	whole := n.exactExp(n.Min(n.Sub(n.Slice(m.logMass, 2, modes, chains), top), n.Float64(50)))
 	confidence := n.Div(n.Float64(1), n.Max(sum, whole))
 	several := n.Where(n.Less(whole, sum), n.mixture(found, n.Div(mass, sum)), everything)
-	alone := n.Less(confidence, n.Float64(modeShare))
-	chosen := n.split(n.Where(alone, several, n.Slice(found, 2, 0, 1)))
-	return networkFix{chosen.mean, chosen.cov, confidence, n.Slice(order, 2, 0, 1)}
+	mode := n.GatherElements(found, n.Concat(1, best, best, best, best, best), 2)
+	chosen := n.split(n.Where(n.Less(confidence, n.Float64(modeShare)), several, mode))
+	return networkFix{chosen.mean, chosen.cov, confidence, best}
+}
+
+// addModes adds up a row of modes, one after the other.
+func (n *network) addModes(x value) value {
+	return n.Add(n.Add(n.Slice(x, 2, 0, 1), n.Slice(x, 2, 1, 2)), n.Slice(x, 2, 2, 3))
 }
 
 // gaussians are the five moments taken apart.
@@ -43,25 +47,27 @@ func (n *network) split(five value) gaussians {
 	return gaussians{point{at(0), at(1)}, covariances{at(2), at(3), at(4)}}
 }
 
-// distinct is 1 for each mode that repeats no heavier one, [B, 1, modes]; see repeats.
-func (n *network) distinct(found value) value {
-	a := n.split(n.Gather(found, n.Axes(0, 0, 1), 2)) // the pairs of modes (0,1), (0,2), (1,2)
-	b := n.split(n.Gather(found, n.Axes(1, 2, 2), 2))
+// distinct is true for each mode that repeats no finer one, [B, 1, modes]; see repeats.
+func (n *network) distinct(found, area, isMode value) value {
+	first, second := n.Axes(0, 0, 1), n.Axes(1, 2, 2) // the pairs of modes (0,1), (0,2), (1,2)
+	a, b := n.split(n.Gather(found, first, 2)), n.split(n.Gather(found, second, 2))
 	d2 := n.Min(n.distance2(a.mean, a.cov, b.mean), n.distance2(b.mean, b.cov, a.mean))
-	apart := n.number(n.Not(n.Less(d2, n.Float64(sameMode)))) // 1 where two modes are two
-	second := n.Slice(apart, 2, 0, 1)
-	ofSecond := n.Max(n.Slice(apart, 2, 2, 3), n.Sub(n.Float64(1), second))
-	third := n.Mul(n.Slice(apart, 2, 1, 2), ofSecond)
-	return n.Concat(2, n.like(second, 1), second, third)
+	both := n.And(n.Gather(isMode, first, 2), n.Gather(isMode, second, 2))
+	same := n.And(n.Less(d2, n.Float64(sameMode)), both)
+	secondFiner := n.Less(n.Gather(area, second, 2), n.Gather(area, first, 2))
+	dropFirst := n.And(same, secondFiner)
+	dropSecond := n.And(same, n.Not(secondFiner))
+	at := func(x value, i int64) value { return n.Slice(x, 2, i, i+1) }
+	return n.Not(n.Concat(2,
+		n.Or(at(dropFirst, 0), at(dropFirst, 1)),
+		n.Or(at(dropSecond, 0), at(dropFirst, 2)),
+		n.Or(at(dropSecond, 1), at(dropSecond, 2))))
 }
 
 // mixture is the graph of the function of that name, [B, 5, 1].
 func (n *network) mixture(found, share value) value {
 	modesOf := n.split(found)
-	total := func(x value) value {
-		y := n.Mul(x, share)
-		return n.Add(n.Add(n.Slice(y, 2, 0, 1), n.Slice(y, 2, 1, 2)), n.Slice(y, 2, 2, 3))
-	}
+	total := func(x value) value { return n.addModes(n.Mul(x, share)) }
 	x, y := total(modesOf.mean.x), total(modesOf.mean.y)
 	dx, dy := n.Sub(modesOf.mean.x, x), n.Sub(modesOf.mean.y, y)
 	return n.Concat(1, x, y,

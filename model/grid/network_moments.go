@@ -27,15 +27,17 @@ func (n *network) moments(s *surfaces) windowMoments {
 	at := func(i int64) value { return n.Slice(means, 1, i, i+1) }
 	u, v := at(1), at(2)
 
-	share := 1 / cutVariance()
-	hu2, hv2 := n.scale(n.square(w.halfU), share), n.scale(n.square(w.halfV), share)
-	huv := n.scale(n.Mul(w.halfU, w.halfV), share)
+	area := n.Mul(w.halfU, w.halfV)
+	share, square := 1/cutVariance(), 1/float64(3*w.cells*w.cells)
+	spread := func(second, mean value) value {
+		return n.plus(n.scale(n.atLeast(n.Sub(second, n.square(mean)), 0), share), square)
+	}
 	cov := covariances{
-		n.Mul(n.atLeast(n.Sub(at(3), n.square(u)), 0), hu2),
-		n.Mul(n.atLeast(n.Sub(at(4), n.square(v)), 0), hv2),
-		n.Mul(n.Sub(at(5), n.Mul(u, v)), huv)}
+		n.Mul(spread(at(3), u), n.square(w.halfU)),
+		n.Mul(spread(at(4), v), n.square(w.halfV)),
+		n.scale(n.Mul(n.Sub(at(5), n.Mul(u, v)), area), share)}
 	du, dv := n.Mul(u, w.halfU), n.Mul(v, w.halfV)
-	cell := n.scale(n.Mul(w.halfU, w.halfV), 1/float64(w.cells*w.cells))
+	cell := n.scale(area, 1/float64(w.cells*w.cells))
 	return windowMoments{
 		mean: point{
 			n.Add(w.x, n.Sub(n.Mul(du, w.ux), n.Mul(dv, w.uy))),
