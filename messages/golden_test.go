@@ -174,12 +174,12 @@ func pythonWithMsgpack(t *testing.T) string {
 	if python == "" {
 		python = "python3"
 	}
-	if out, err := exec.Command(python, "-c", "import msgpack").CombinedOutput(); err != nil {
+	if err := exec.Command(python, "-c", "import msgpack").Run(); err != nil {
 		say := t.Skipf
 		if os.Getenv("CI") == "true" {
 			say = t.Fatalf
 		}
-		say("%s has no msgpack (%v: %s); install messages/testdata/requirements.txt and name the interpreter in FOXHUNT_PYTHON", python, err, bytes.TrimSpace(out))
+		say("%s has no msgpack (%v): pip install -r messages/testdata/requirements.txt, and name the interpreter in FOXHUNT_PYTHON", python, err)
 	}
 	return python
 }
