@@ -1,0 +1,121 @@
+package metrics
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Lag is how far the workers are behind, read at one moment.
+type Lag struct {
+	Subjects    map[string]float64 // captures in the stream: waiting, in flight and dead, by concrete subject
+	Pending     float64            // captures that no worker has been handed
+	InFlight    float64            // captures handed out and not yet settled
+	Redelivered float64
+	OldestAge   map[string]time.Duration // age of the oldest capture, for the worst subjects
+}
+
+// otherSubjects is the label under which the subjects beyond the limit are summed up.
+const otherSubjects = "other"
+
+// LagCollector serves the last lag that was read: a failed reading keeps the last values and clears the up gauge; a
+// subject that has drained is shown with an explicit zero.
+type LagCollector struct {
+	mu       sync.Mutex
+	limit    int
+	last     Lag
+	known    map[string]struct{}
+	read     time.Time
+	up       bool
+	perLag   *prometheus.Desc
+	perAge   *prometheus.Desc
+	pending  *prometheus.Desc
+	inFlight *prometheus.Desc
+	redeliv  *prometheus.Desc
+	upDesc   *prometheus.Desc
+	readDesc *prometheus.Desc
+}
+
+// NewLag registers a collector that shows at most limit subjects by name, the rest as one.
+func NewLag(r prometheus.Registerer, limit int) *LagCollector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, labels, nil)
+	}
+	c := &LagCollector{
+		limit: limit, known: make(map[string]struct{}),
+		perLag:   desc("foxhunt_subject_lag_captures", "Captures in the stream without a fix, by subject; drained subjects are 0.", "subject"),
+		perAge:   desc("foxhunt_subject_oldest_age_seconds", "Age of the oldest capture without a fix, for the subjects furthest behind.", "subject"),
+		pending:  desc("foxhunt_consumer_pending_captures", "Captures that no worker has been handed yet."),
+		inFlight: desc("foxhunt_consumer_in_flight_captures", "Captures handed to workers and not yet settled."),
+		redeliv:  desc("foxhunt_consumer_redelivered_captures", "Captures in flight that were delivered more than once."),
+		upDesc:   desc("foxhunt_lag_up", "1 when the last reading of the lag succeeded, else 0."),
+		readDesc: desc("foxhunt_lag_last_success_timestamp_seconds", "When the lag was last read."),
+	}
+	r.MustRegister(c)
+	return c
+}
+
+// Set takes a new reading.
+func (c *LagCollector) Set(lag Lag) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last, c.read, c.up = lag, time.Now(), true
+	for subject := range lag.Subjects {
+		if len(c.known) < c.limit {
+			c.known[subject] = struct{}{}
+		}
+	}
+}
+
+// Failed says that a reading failed; the last one stays.
+func (c *LagCollector) Failed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.up = false
+}
+
+// Describe implements [prometheus.Collector].
+func (c *LagCollector) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.perLag, c.perAge, c.pending, c.inFlight, c.redeliv, c.upDesc, c.readDesc} {
+		descs <- d
+	}
+}
+
+// Collect implements [prometheus.Collector]. Before the first reading it tells only that there was none.
+func (c *LagCollector) Collect(out chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	emit := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	up := 0.0
+	if c.up {
+		up = 1
+	}
+	emit(c.upDesc, up)
+	if c.read.IsZero() {
+		return
+	}
+	emit(c.readDesc, float64(c.read.UnixNano())/1e9)
+	emit(c.pending, c.last.Pending)
+	emit(c.inFlight, c.last.InFlight)
+	emit(c.redeliv, c.last.Redelivered)
+	for subject := range c.known {
+		emit(c.perLag, c.last.Subjects[subject], subject)
+	}
+	var other float64
+	for subject, lag := range c.last.Subjects {
+		if _, known := c.known[subject]; !known {
+			other += lag
+		}
+	}
+	if len(c.known) >= c.limit {
+		emit(c.perLag, other, otherSubjects)
+	}
+	for subject, age := range c.last.OldestAge {
+		if _, known := c.known[subject]; known {
+			emit(c.perAge, age.Seconds(), subject)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package metrics
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Worker counts what a worker does. Its methods are safe for concurrent use.
+type Worker struct {
+	inFlight   prometheus.Gauge
+	duration   prometheus.Histogram
+	stages     *prometheus.HistogramVec
+	fixes      prometheus.Counter
+	dead       *prometheus.CounterVec
+	retries    *prometheus.CounterVec
+	hits       atomic.Uint64
+	misses     atomic.Uint64
+	runs       prometheus.Counter
+	inferences prometheus.Counter
+}
+
+// latencyBuckets reach from a cache hit to the slowest fix that anyone would wait for.
+var latencyBuckets = []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30}
+
+// NewWorker registers the collectors of a worker.
+func NewWorker(r prometheus.Registerer) *Worker {
+	w := &Worker{
+		inFlight:   gauge(r, "foxhunt_captures_in_flight", "Captures that this worker has in hand."),
+		fixes:      counter(r, "foxhunt_fixes_total", "Fixes published and confirmed."),
+		dead:       counters(r, "foxhunt_dead_letters_total", "Captures put among the dead letters, by reason code.", "code"),
+		retries:    counters(r, "foxhunt_retries_total", "Captures handed back to be tried again, by the kind of failure.", "code"),
+		runs:       counter(r, "foxhunt_model_runs_total", "Runs of the model; captures of one shape share a run."),
+		inferences: counter(r, "foxhunt_model_inferences_total", "Captures that went through the model."),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "foxhunt_capture_duration_seconds", Buckets: latencyBuckets,
+			Help: "From taking a capture off the stream to its confirmed fix."}),
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "foxhunt_stage_duration_seconds", Buckets: latencyBuckets,
+			Help: "Time a capture spent in each stage, waiting included."}, []string{"stage"}),
+	}
+	r.MustRegister(w.duration, w.stages)
+	fromFunc(r, true, "foxhunt_cache_hits_total", "Captures whose fix came from the cache.", func() float64 { return float64(w.hits.Load()) })
+	fromFunc(r, true, "foxhunt_cache_misses_total", "Captures that the cache did not know.", func() float64 { return float64(w.misses.Load()) })
+	fromFunc(r, false, "foxhunt_cache_hit_ratio", "Hits over look-ups since the start; 0 before the first.", w.hitRatio)
+	return w
+}
+
+// InFlight adds to the number of captures in hand.
+func (w *Worker) InFlight(delta int) { w.inFlight.Add(float64(delta)) }
+
+// Stage records how long a capture took in a stage.
+func (w *Worker) Stage(name string, took time.Duration) {
+	w.stages.WithLabelValues(name).Observe(took.Seconds())
+}
+
+// Batch records a run of the model over so many captures.
+func (w *Worker) Batch(size int) {
+	w.runs.Inc()
+	w.inferences.Add(float64(size))
+}
+
+// Cache records a look-up.
+func (w *Worker) Cache(hit bool) {
+	if hit {
+		w.hits.Add(1)
+	} else {
+		w.misses.Add(1)
+	}
+}
+
+// Fixed records a confirmed fix and the time it took.
+func (w *Worker) Fixed(took time.Duration) {
+	w.fixes.Inc()
+	w.duration.Observe(took.Seconds())
+}
+
+// Dead records a dead letter.
+func (w *Worker) Dead(code string) { w.dead.WithLabelValues(code).Inc() }
+
+// Retried records a capture handed back.
+func (w *Worker) Retried(code string) { w.retries.WithLabelValues(code).Inc() }
+
+func (w *Worker) hitRatio() float64 {
+	hits, misses := float64(w.hits.Load()), float64(w.misses.Load())
+	if hits+misses == 0 {
+		return 0
+	}
+	return hits / (hits + misses)
+}

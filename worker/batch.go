@@ -1,0 +1,164 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"foxhunt/contract"
+)
+
+// batcher lets captures of one shape share a run of the model. A batch leaves when it is full or when its oldest
+// member has waited for the delay, whichever comes first.
+type batcher struct {
+	size     int
+	delay    time.Duration
+	requests chan *request
+	ready    chan *batch
+	observer Observer
+}
+
+// request is one capture's features on their way through the model. The lane that made it owns the tensors and
+// waits on done before it touches them again.
+type request struct {
+	tensors    []contract.Tensor
+	prediction contract.Prediction
+	err        error
+	done       chan struct{}
+}
+
+type batch struct {
+	shape    string
+	deadline time.Time
+	requests []*request
+}
+
+func newBatcher(size int, delay time.Duration, observer Observer) *batcher {
+	return &batcher{size: size, delay: delay, requests: make(chan *request), ready: make(chan *batch), observer: observer}
+}
+
+// run collects and runs batches until the context ends; the lanes must have finished by then.
+func (b *batcher) run(ctx context.Context, runners []Runner) {
+	var wg sync.WaitGroup
+	for _, runner := range runners {
+		wg.Go(func() {
+			for batch := range b.ready {
+				b.observer.Batch(len(batch.requests))
+				runBatch(runner, batch.requests)
+			}
+		})
+	}
+	b.collect(ctx)
+	close(b.ready)
+	wg.Wait()
+}
+
+// collect groups requests by shape. While all runners are busy, batches that are due go on filling up.
+func (b *batcher) collect(ctx context.Context) {
+	var open []*batch // in order of deadline
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		var ready chan *batch
+		var due *batch
+		i := nextDue(open, b.size, time.Now())
+		if i >= 0 {
+			due, ready = open[i], b.ready
+		} else if len(open) > 0 {
+			timer.Reset(time.Until(open[0].deadline))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-b.requests:
+			open = add(open, r, b.size, time.Now().Add(b.delay))
+		case ready <- due:
+			open = slices.Delete(open, i, i+1)
+		case <-timer.C:
+		}
+	}
+}
+
+// nextDue gives the index of a batch that is full or past its deadline, or -1.
+func nextDue(open []*batch, size int, now time.Time) int {
+	for i, batch := range open {
+		if len(batch.requests) >= size || !now.Before(batch.deadline) {
+			return i
+		}
+	}
+	return -1
+}
+
+func add(open []*batch, r *request, size int, deadline time.Time) []*batch {
+	shape := shapeOf(r.tensors)
+	for _, batch := range open {
+		if batch.shape == shape && len(batch.requests) < size {
+			batch.requests = append(batch.requests, r)
+			return open
+		}
+	}
+	return append(open, &batch{shape: shape, deadline: deadline, requests: []*request{r}})
+}
+
+func shapeOf(tensors []contract.Tensor) string {
+	var b []byte
+	for i := range tensors {
+		b = fmt.Append(b, tensors[i].Shape[1:])
+	}
+	return string(b)
+}
+
+// do sends one request through the model and waits for its answer.
+func (b *batcher) do(ctx context.Context, r *request) error {
+	r.err = nil
+	select {
+	case b.requests <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-r.done // a runner owns the tensors now, and always answers
+	return r.err
+}
+
+// runBatch runs the requests together; where that fails, it runs each alone, so that one capture's fault stays its
+// own.
+func runBatch(runner Runner, requests []*request) {
+	if err := runTogether(runner, requests); err != nil {
+		for i, r := range requests {
+			if len(requests) > 1 {
+				err = runTogether(runner, requests[i:i+1])
+			}
+			if err != nil {
+				r.err = err
+			}
+		}
+	}
+	for _, r := range requests {
+		r.done <- struct{}{}
+	}
+}
+
+func runTogether(runner Runner, requests []*request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errPanicked, p)
+		}
+	}()
+	batch := make([][]contract.Tensor, len(requests))
+	for i, r := range requests {
+		batch[i] = r.tensors
+	}
+	predictions, err := runner.Run(nil, batch...)
+	if err != nil {
+		return err
+	}
+	if len(predictions) != len(requests) {
+		return fmt.Errorf("the model answered %d of %d captures", len(predictions), len(requests))
+	}
+	for i, r := range requests {
+		r.prediction, r.err = predictions[i], predictions[i].Err
+	}
+	return nil
+}

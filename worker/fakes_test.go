@@ -1,0 +1,206 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"foxhunt/contract"
+	"foxhunt/messages"
+)
+
+// verb is how a delivery ended.
+type verb struct {
+	name  string
+	delay time.Duration
+	code  string
+}
+
+// fakeDelivery is a capture in hand whose end is recorded.
+type fakeDelivery struct {
+	message  Message
+	extended chan struct{}
+	ended    chan verb
+	ackFails error
+}
+
+func (d *fakeDelivery) Message() Message { return d.message }
+func (d *fakeDelivery) Ack(context.Context) error {
+	d.ended <- verb{name: "ack"}
+	return d.ackFails
+}
+func (d *fakeDelivery) Nak(delay time.Duration) error {
+	d.ended <- verb{name: "nak", delay: delay}
+	return nil
+}
+func (d *fakeDelivery) Term(reason string) error {
+	d.ended <- verb{name: "term", code: reason}
+	return nil
+}
+func (d *fakeDelivery) InProgress() error {
+	select {
+	case d.extended <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// fakeSource hands out what is sent to it.
+type fakeSource chan *fakeDelivery
+
+func (s fakeSource) Next(ctx context.Context) (Delivery, error) {
+	select {
+	case d := <-s:
+		return d, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (fakeSource) Observe(time.Duration) {}
+
+// fakePublisher keeps what is published, and fails as often as told.
+type fakePublisher struct {
+	mu    sync.Mutex
+	fails int
+	fixes map[string][]byte // by id
+	dead  []*messages.DeadLetter
+}
+
+var errDown = errors.New("the server is down")
+
+func (p *fakePublisher) PublishFix(_ context.Context, _, id, _ string, body []byte) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fails > 0 {
+		p.fails--
+		return errDown
+	}
+	if p.fixes == nil {
+		p.fixes = make(map[string][]byte)
+	}
+	p.fixes[id] = body
+	return nil
+}
+
+func (p *fakePublisher) PublishDead(_ context.Context, _ uint64, letter *messages.DeadLetter) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dead = append(p.dead, letter)
+	return nil
+}
+
+func (p *fakePublisher) only(t *testing.T) *messages.Fix {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.fixes) != 1 {
+		t.Fatalf("%d fixes were published, want 1", len(p.fixes))
+	}
+	for _, body := range p.fixes {
+		fix, err := messages.DecodeFix(messages.ContentTypeJSON, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fix
+	}
+	return nil
+}
+
+// fakeModel answers every capture with a place near the receivers, or as answer says.
+type fakeModel struct {
+	contract *contract.Contract
+	answer   func(batch int) ([]contract.Prediction, error)
+
+	mu      sync.Mutex
+	batches []int
+}
+
+func (m *fakeModel) Identity() messages.Model {
+	return messages.Model{Name: "fake", Version: "1", Digest: "abc"}
+}
+func (m *fakeModel) Contract() *contract.Contract { return m.contract }
+func (m *fakeModel) MaxBatch() int                { return 0 }
+func (m *fakeModel) NewRunner() (Runner, error)   { return fakeRunner{m}, nil }
+
+func (m *fakeModel) runs() []int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]int(nil), m.batches...)
+}
+
+type fakeRunner struct{ *fakeModel }
+
+func (r fakeRunner) Close() error { return nil }
+func (r fakeRunner) Run(_ []contract.Prediction, batch ...[]contract.Tensor) ([]contract.Prediction, error) {
+	r.mu.Lock()
+	r.batches = append(r.batches, len(batch))
+	r.mu.Unlock()
+	if r.answer != nil {
+		return r.answer(len(batch))
+	}
+	predictions := make([]contract.Prediction, len(batch))
+	for i := range predictions {
+		predictions[i] = contract.Prediction{X: 45, Y: 8, Covariance: contract.Spread{XX: 100, YY: 400}, Confidence: 0.9}
+	}
+	return predictions, nil
+}
+
+// fakeCache is a map.
+type fakeCache struct {
+	mu     sync.Mutex
+	values map[[32]byte][]byte
+}
+
+func (c *fakeCache) NewKeyer(digest string, text []byte) Keyer { return &fakeKeyer{} }
+func (c *fakeCache) Get(_ context.Context, key [32]byte) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	value, ok := c.values[key]
+	return value, ok
+}
+func (c *fakeCache) Set(_ context.Context, key [32]byte, value []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.values == nil {
+		c.values = make(map[[32]byte][]byte)
+	}
+	c.values[key] = value
+}
+
+// fakeKeyer keys by the first value alone.
+type fakeKeyer struct{ key [32]byte }
+
+func (k *fakeKeyer) Tensor(_ string, _ []int64, data []float32) { k.key[0] = byte(data[0] * 16) }
+func (k *fakeKeyer) Key() [32]byte                              { return k.key }
+
+// counts is an Observer that counts.
+type counts struct {
+	mu                           sync.Mutex
+	hits, misses, fixed, retried int
+	dead                         []string
+	inFlight                     int
+}
+
+func (c *counts) with(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+}
+func (c *counts) InFlight(delta int)          { c.with(func() { c.inFlight += delta }) }
+func (c *counts) Stage(string, time.Duration) {}
+func (c *counts) Batch(int)                   {}
+func (c *counts) Fixed(time.Duration)         { c.with(func() { c.fixed++ }) }
+func (c *counts) Dead(code string)            { c.with(func() { c.dead = append(c.dead, code) }) }
+func (c *counts) Retried(string)              { c.with(func() { c.retried++ }) }
+func (c *counts) Cache(hit bool) {
+	c.with(func() {
+		if hit {
+			c.hits++
+		} else {
+			c.misses++
+		}
+	})
+}

@@ -1,0 +1,120 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"foxhunt/contract"
+	"foxhunt/features"
+	"foxhunt/messages"
+)
+
+var errPanicked = errors.New("a stage panicked")
+
+// lane works on one capture at a time and keeps its buffers from one to the next.
+type lane struct {
+	*Worker
+	keyer  Keyer // nil without a cache
+	stages []stage
+	job    job
+}
+
+// stage is one step on a capture's way; an error ends the way and is decided upon.
+type stage struct {
+	name string
+	run  func(context.Context, *job) error
+}
+
+// job is one capture on its way through the stages.
+type job struct {
+	delivery   Delivery
+	message    Message
+	started    time.Time
+	capture    messages.Capture
+	network    string
+	source     string
+	features   features.Features
+	key        [32]byte
+	hit        bool
+	request    request
+	prediction contract.Prediction
+	fix        messages.Fix
+	body       []byte
+	took       map[string]time.Duration
+}
+
+func (w *Worker) newLane() *lane {
+	l := &lane{Worker: w}
+	if w.cache != nil {
+		l.keyer = w.cache.NewKeyer(w.identity.Digest, w.contract.JSON())
+	}
+	l.job.request.done = make(chan struct{}, 1)
+	l.job.took = make(map[string]time.Duration)
+	l.stages = []stage{
+		{"decode", l.decode},
+		{"preprocess", l.preprocess},
+		{"cache", l.lookUp},
+		{"model", l.predict},
+		{"ellipse", l.ellipse},
+		{"publish", l.publish},
+	}
+	return l
+}
+
+// serve takes captures until pulling ends; what it has in hand then, it finishes under working.
+func (l *lane) serve(pulling, working context.Context) {
+	for {
+		delivery, err := l.source.Next(pulling)
+		if err != nil {
+			if pulling.Err() == nil {
+				l.options.Log.Error("the source ended", "error", err)
+			}
+			return
+		}
+		l.options.Observer.InFlight(1)
+		l.inHand.add(delivery)
+		l.handle(working, delivery)
+		l.inHand.remove(delivery)
+		l.options.Observer.InFlight(-1)
+	}
+}
+
+func (l *lane) handle(ctx context.Context, delivery Delivery) {
+	j := &l.job
+	j.delivery, j.message, j.started = delivery, delivery.Message(), time.Now()
+	err := l.runStages(ctx, j)
+	l.settle(ctx, j, decide(err, j.message.NumDelivered, l.options.MaxDeliver))
+	l.source.Observe(time.Since(j.started))
+	j.delivery, j.message = nil, Message{}
+}
+
+// runStages passes the job through every stage. A panic becomes the job's error: one capture must not take the
+// worker down with it.
+func (l *lane) runStages(ctx context.Context, j *job) (err error) {
+	clear(j.took)
+	for _, stage := range l.stages {
+		start := time.Now()
+		if err := l.runStage(ctx, stage, j); err != nil {
+			return err
+		}
+		j.took[stage.name] = time.Since(start)
+		l.options.Observer.Stage(stage.name, j.took[stage.name])
+	}
+	return nil
+}
+
+func (l *lane) runStage(ctx context.Context, stage stage, j *job) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &stageError{stage.name, fmt.Errorf("%w: %v", errPanicked, p)}
+		}
+	}()
+	err = stage.run(ctx, j)
+	var refusal *messages.Refusal
+	if err != nil && !errors.As(err, &refusal) {
+		err = &stageError{stage.name, err}
+	}
+	return err
+}

@@ -1,0 +1,83 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"foxhunt/contract"
+	"foxhunt/messages"
+)
+
+// Message is one delivery of a capture as the stream tells it.
+type Message struct {
+	Subject      string
+	Header       map[string][]string
+	Data         []byte // valid until the delivery ends
+	Sequence     uint64 // position in the stream
+	NumDelivered int    // 1 for the first delivery
+}
+
+// Delivery is a capture taken off the stream. Exactly one of Ack, Nak and Term ends it.
+type Delivery interface {
+	Message() Message
+	Ack(context.Context) error     // it is done with; returns once the stream has confirmed that
+	Nak(delay time.Duration) error // deliver it again after the delay
+	Term(reason string) error      // never deliver it again
+	InProgress() error             // start the time to acknowledge anew
+}
+
+// Source hands out captures. Next blocks until one is there or the context ends; it may be called from several
+// goroutines.
+type Source interface {
+	Next(context.Context) (Delivery, error)
+	// Observe tells how long a capture was in hand, so that the source fetches no more ahead than can be served in
+	// time.
+	Observe(service time.Duration)
+}
+
+// Publisher puts fixes and dead letters where they are safe: both calls return nil only after the server's PubAck.
+// A second fix under the same id, or a second dead letter of the same capture, is the server's to drop.
+type Publisher interface {
+	PublishFix(ctx context.Context, subject, id, contentType string, body []byte) error
+	PublishDead(ctx context.Context, sequence uint64, letter *messages.DeadLetter) error
+}
+
+// Cache remembers what a model said about features. A cache that fails is a cache that does not know: Get answers
+// false for every kind of failure, and neither call may take longer than a few milliseconds.
+type Cache interface {
+	NewKeyer(digest string, contract []byte) Keyer
+	Get(ctx context.Context, key [32]byte) ([]byte, bool)
+	Set(ctx context.Context, key [32]byte, value []byte)
+}
+
+// Keyer makes cache keys of a model's features for one goroutine: Tensor adds one, Key ends a key.
+type Keyer interface {
+	Tensor(name string, shape []int64, data []float32)
+	Key() [32]byte
+}
+
+// Predictor is a loaded model.
+type Predictor interface {
+	Identity() messages.Model
+	Contract() *contract.Contract
+	MaxBatch() int // captures the model takes at a time; 0: any number
+	NewRunner() (Runner, error)
+}
+
+// Runner runs a model for one goroutine. Run takes the contract's tensors of several captures of one shape, and gives
+// one prediction for each, in dst's memory where there is room.
+type Runner interface {
+	Run(dst []contract.Prediction, batch ...[]contract.Tensor) ([]contract.Prediction, error)
+	Close() error
+}
+
+// Observer is told what happens, for the metrics. Its methods are called from many goroutines.
+type Observer interface {
+	InFlight(delta int)
+	Stage(name string, took time.Duration)
+	Batch(size int)
+	Cache(hit bool)
+	Fixed(took time.Duration)
+	Dead(code string)
+	Retried(code string)
+}

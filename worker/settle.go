@@ -1,0 +1,50 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"foxhunt/messages"
+)
+
+// settle carries the verdict out. Where even that fails, the capture stays with the stream, which delivers it again.
+func (l *lane) settle(ctx context.Context, j *job, v verdict) {
+	var err error
+	switch v.action {
+	case acknowledge:
+		if err = j.delivery.Ack(ctx); err == nil {
+			l.options.Observer.Fixed(time.Since(j.started))
+		}
+	case bury:
+		err = l.bury(ctx, j, v)
+	case retry:
+		l.options.Observer.Retried(v.code)
+		l.log(j, "capture handed back", v)
+		err = j.delivery.Nak(v.delay)
+	}
+	if err != nil {
+		l.options.Log.Error("a capture could not be settled; the stream will deliver it again",
+			"subject", j.message.Subject, "sequence", j.message.Sequence, "error", err)
+	}
+}
+
+// bury puts the capture among the dead letters, and only then takes it off the stream.
+func (l *lane) bury(ctx context.Context, j *job, v verdict) error {
+	letter := &messages.DeadLetter{
+		Body: j.message.Data, Subject: j.message.Subject, Headers: j.message.Header,
+		Reason: v.code, Sentence: v.reason, Deliveries: j.message.NumDelivered,
+		Worker: l.options.Name, ModelVersion: l.identity.Version, Time: time.Now(),
+	}
+	if err := l.publisher.PublishDead(ctx, j.message.Sequence, letter); err != nil {
+		return err
+	}
+	l.options.Observer.Dead(v.code)
+	l.log(j, "capture refused", v)
+	return j.delivery.Term(v.code)
+}
+
+// log writes one line for a capture that got no fix; a successful one is silent.
+func (l *lane) log(j *job, what string, v verdict) {
+	l.options.Log.Warn(what, "subject", j.message.Subject, "sequence", j.message.Sequence,
+		"delivery", j.message.NumDelivered, "code", v.code, "reason", v.reason)
+}

@@ -1,0 +1,106 @@
+package worker
+
+import (
+	"context"
+
+	"foxhunt/contract"
+	"foxhunt/geo"
+	"foxhunt/messages"
+)
+
+func (l *lane) decode(_ context.Context, j *job) (err error) {
+	if j.network, j.source, err = messages.ParseSubject(j.message.Subject); err != nil {
+		return err
+	}
+	return j.capture.Decode(j.message.Data)
+}
+
+// preprocess computes the features that the model's contract asks for.
+func (l *lane) preprocess(ctx context.Context, j *job) error {
+	select {
+	case extractor := <-l.extractors:
+		defer func() { l.extractors <- extractor }()
+		return extractor.Extract(&j.capture, j.network, &j.features)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *lane) lookUp(ctx context.Context, j *job) error {
+	j.hit = false
+	if l.cache == nil || !j.capture.Cache {
+		return nil
+	}
+	for _, t := range j.features.Tensors {
+		l.keyer.Tensor(t.Name, t.Shape, t.Data)
+	}
+	j.key = l.keyer.Key()
+	if value, ok := l.cache.Get(ctx, j.key); ok {
+		prediction, err := decodePrediction(value)
+		j.prediction, j.hit = prediction, err == nil
+	}
+	l.options.Observer.Cache(j.hit)
+	return nil
+}
+
+func (l *lane) predict(ctx context.Context, j *job) error {
+	if j.hit {
+		return nil
+	}
+	j.request.tensors = j.features.Tensors
+	if err := l.batcher.do(ctx, &j.request); err != nil {
+		return err
+	}
+	j.prediction = j.request.prediction
+	if l.cache != nil && j.capture.Cache {
+		l.cache.Set(ctx, j.key, encodePrediction(&j.prediction))
+	}
+	return nil
+}
+
+// ellipse turns the prediction into a fix: a place on the Earth and the ellipse that holds the truth.
+func (l *lane) ellipse(_ context.Context, j *job) error {
+	place, covariance, err := l.locate(j)
+	if err != nil {
+		return refusalOf(err)
+	}
+	ellipse, err := covariance.Ellipse(l.options.Confidence)
+	if err != nil {
+		return refusalOf(err)
+	}
+	j.fix = l.newFix(j, place, covariance, ellipse)
+	if l.options.GeoJSON {
+		j.fix.GeoJSON, err = geoJSON(&j.fix, place, ellipse)
+	}
+	return err
+}
+
+// locate gives the place and the covariance in metres east and north of it.
+func (l *lane) locate(j *job) (geo.Position, geo.Covariance, error) {
+	p := &j.prediction
+	covariance := geo.Covariance(p.Covariance)
+	if l.contract.Frame == contract.WGS84 {
+		place := geo.Position{Latitude: p.X, Longitude: p.Y}
+		return place, covariance, place.Validate()
+	}
+	place, err := j.features.Frame.SurfacePoint(p.X, p.Y)
+	if err != nil {
+		return geo.Position{}, geo.Covariance{}, err
+	}
+	covariance, err = j.features.Frame.LocalCovariance(covariance, place)
+	return place, covariance, err
+}
+
+// publish sends the fix and waits until it is safe. Its id follows from the capture's, so that the stream drops the
+// fix of a capture that was delivered twice.
+func (l *lane) publish(ctx context.Context, j *job) (err error) {
+	j.complete()
+	if j.body, err = j.fix.Encode(l.options.FixFormat); err != nil {
+		return err
+	}
+	subject, err := messages.FixSubject(j.message.Subject)
+	if err != nil {
+		return err
+	}
+	return l.publisher.PublishFix(ctx, subject, subject+"/"+j.capture.ID, l.options.FixFormat, j.body)
+}

@@ -1,0 +1,83 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"foxhunt/messages"
+)
+
+// action is what becomes of a capture after its stages.
+type action int
+
+const (
+	acknowledge action = iota // its fix is published
+	bury                      // it can never be processed: dead letter, then Term
+	retry                     // something passing failed: hand it back
+)
+
+// verdict is the decision about one capture.
+type verdict struct {
+	action action
+	code   string
+	reason string
+	delay  time.Duration
+}
+
+// Retry delays double from the first to the largest.
+const (
+	firstRetry   = time.Second
+	largestRetry = time.Minute
+)
+
+// decide is the one place where the kind of error chooses what becomes of a capture. A refusal says that the capture
+// itself is at fault, so no retry can help; anything else is taken as passing, until the stream would give up after
+// maxDeliver deliveries (0 or less: never).
+func decide(err error, delivered, maxDeliver int) verdict {
+	var refusal *messages.Refusal
+	switch {
+	case err == nil:
+		return verdict{action: acknowledge}
+	case errors.As(err, &refusal):
+		return verdict{action: bury, code: refusal.Code, reason: refusal.Reason}
+	}
+	code := transientCode(err)
+	if maxDeliver > 0 && delivered >= maxDeliver {
+		return verdict{action: bury, code: "gave_up", reason: fmt.Sprintf("failed %d times, the last with %s: %v", delivered, code, err)}
+	}
+	return verdict{action: retry, code: code, reason: err.Error(), delay: retryDelay(delivered)}
+}
+
+// retryDelay grows by two with each delivery, and is spread by a quarter either way so that captures that failed
+// together do not come back together.
+func retryDelay(delivered int) time.Duration {
+	delay := firstRetry << min(max(delivered-1, 0), 16)
+	delay = min(delay, largestRetry)
+	return time.Duration(float64(delay) * (0.75 + 0.5*rand.Float64()))
+}
+
+// stageError carries the stage in which a passing failure happened; its code is for metrics and logs.
+type stageError struct {
+	stage string
+	err   error
+}
+
+func (e *stageError) Error() string { return e.stage + ": " + e.err.Error() }
+func (e *stageError) Unwrap() error { return e.err }
+
+func transientCode(err error) string {
+	var stage *stageError
+	switch {
+	case errors.Is(err, errPanicked):
+		return "panic"
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return "deadline"
+	case errors.As(err, &stage):
+		return stage.stage + "_failed"
+	default:
+		return "failed"
+	}
+}

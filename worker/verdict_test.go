@@ -1,0 +1,75 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"testing"
+	"time"
+
+	"foxhunt/contract"
+	"foxhunt/messages"
+)
+
+func TestDecide(t *testing.T) {
+	refusal := fmt.Errorf("rx: %w", &messages.Refusal{Code: "bad_rate", Reason: "0"})
+	passing := &stageError{"publish", errors.New("down")}
+	for name, c := range map[string]struct {
+		err       error
+		delivered int
+		action    action
+		code      string
+	}{
+		"fine":               {nil, 1, acknowledge, ""},
+		"refused":            {refusal, 1, bury, "bad_rate"},
+		"passing":            {passing, 1, retry, "publish_failed"},
+		"passing, again":     {passing, 4, retry, "publish_failed"},
+		"passing, too often": {passing, 5, bury, "gave_up"},
+		"too late":           {&stageError{"publish", context.DeadlineExceeded}, 1, retry, "deadline"},
+		"panic":              {&stageError{"model", errPanicked}, 1, retry, "panic"},
+		"unknown":            {errors.New("?"), 1, retry, "failed"},
+	} {
+		if v := decide(c.err, c.delivered, 5); v.action != c.action || v.code != c.code {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+	if v := decide(passing, 1000, 0); v.action != retry {
+		t.Errorf("without a limit: %+v", v)
+	}
+}
+
+func TestRetryDelayGrowsToABound(t *testing.T) {
+	for delivered, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 7: time.Minute, 1 << 40: time.Minute} {
+		for range 100 {
+			if d := retryDelay(delivered); d < want*3/4 || d > want*5/4 {
+				t.Fatalf("after %d deliveries %v, want %v give or take a quarter", delivered, d, want)
+			}
+		}
+	}
+}
+
+func TestPredictionSurvivesTheCache(t *testing.T) {
+	for _, p := range []contract.Prediction{
+		{X: 1, Y: -2, Covariance: contract.Spread{XX: 3, YY: 4, XY: -5}, Confidence: 0.5},
+		{Confidence: 1, Used: []bool{true, false, true}, Residual: []float64{1e-6, math.Inf(1), 0}},
+	} {
+		got, err := decodePrediction(encodePrediction(&p))
+		if err != nil || !reflect.DeepEqual(got, p) {
+			t.Errorf("got %+v, %v; want %+v", got, err, p)
+		}
+	}
+}
+
+func FuzzDecodePrediction(f *testing.F) {
+	f.Add(encodePrediction(&contract.Prediction{Used: []bool{true}, Residual: []float64{1}}))
+	f.Add([]byte{1, 255, 255})
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := decodePrediction(b)
+		if err == nil && len(encodePrediction(&p)) != len(b) {
+			t.Errorf("%d bytes decode to a prediction of %d", len(b), len(encodePrediction(&p)))
+		}
+	})
+}

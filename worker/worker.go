@@ -1,0 +1,162 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"foxhunt/contract"
+	"foxhunt/features"
+	"foxhunt/messages"
+)
+
+// Options are a worker's settings; see [DefaultOptions] for their defaults.
+type Options struct {
+	Name       string        // says in dead letters which worker it was
+	Lanes      int           // captures in hand at once
+	BatchSize  int           // captures that may share a run of the model
+	BatchDelay time.Duration // how long a capture waits for others of its shape
+	Runners    int           // goroutines that run the model
+	Confidence float64       // of the published ellipses
+	GeoJSON    bool          // put the ellipse's polygon into the fix
+	FixFormat  string        // content type of the fixes
+	Grace      time.Duration // how long a stop waits for what is in hand
+	AckWait    time.Duration // after which the stream would deliver a capture again
+	MaxDeliver int           // deliveries after which a capture that keeps failing is buried; 0: never
+	Budget     features.Budget
+	Log        *slog.Logger
+	Observer   Observer
+}
+
+// DefaultOptions holds every default in one place.
+func DefaultOptions() Options {
+	processors := runtime.GOMAXPROCS(0)
+	return Options{
+		Name:       "worker",
+		Lanes:      8 * processors,
+		BatchSize:  8,
+		BatchDelay: time.Millisecond,
+		Runners:    processors,
+		Confidence: 0.95,
+		FixFormat:  messages.ContentTypeJSON,
+		Grace:      20 * time.Second,
+		AckWait:    30 * time.Second,
+		MaxDeliver: 5,
+		Log:        slog.Default(),
+	}
+}
+
+func (o *Options) validate() error {
+	switch {
+	case o.Lanes < 1 || o.BatchSize < 1 || o.Runners < 1:
+		return fmt.Errorf("lanes, batch size and runners are %d, %d, %d; want at least 1 each", o.Lanes, o.BatchSize, o.Runners)
+	case o.BatchDelay < 0:
+		return fmt.Errorf("batch delay is %v; want 0 or more", o.BatchDelay)
+	case o.AckWait <= 0:
+		return fmt.Errorf("ack wait is %v; want more than 0", o.AckWait)
+	case !(o.Confidence > 0 && o.Confidence < 1):
+		return fmt.Errorf("confidence is %v; want a value between 0 and 1", o.Confidence)
+	case o.FixFormat != messages.ContentTypeJSON && o.FixFormat != messages.ContentTypeMsgpack:
+		return fmt.Errorf("fix format is %q; want %s or %s", o.FixFormat, messages.ContentTypeJSON, messages.ContentTypeMsgpack)
+	case o.Observer == nil:
+		return errors.New("no observer")
+	}
+	return o.Budget.Validate()
+}
+
+// Worker serves captures from a source until it is told to stop. Any number of workers may share a stream.
+type Worker struct {
+	options    Options
+	source     Source
+	publisher  Publisher
+	cache      Cache // nil: none
+	model      Predictor
+	contract   *contract.Contract
+	identity   messages.Model
+	extractors chan *features.Extractor // one a processor: preprocessing is bounded by them
+	batcher    *batcher
+	inHand     inHand
+}
+
+// New makes a worker; nothing runs before [Worker.Run]. cache may be nil.
+func New(source Source, publisher Publisher, cache Cache, model Predictor, options Options) (*Worker, error) {
+	if err := options.validate(); err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	w := &Worker{
+		options: options, source: source, publisher: publisher, cache: cache, model: model,
+		contract: model.Contract(), identity: model.Identity(),
+	}
+	size := options.BatchSize
+	if most := model.MaxBatch(); most > 0 {
+		size = min(size, most)
+	}
+	w.batcher = newBatcher(size, options.BatchDelay, options.Observer)
+	processors := runtime.GOMAXPROCS(0)
+	w.extractors = make(chan *features.Extractor, processors)
+	for range processors {
+		extractor, err := features.New(w.contract, options.Budget)
+		if err != nil {
+			return nil, fmt.Errorf("worker: %w", err)
+		}
+		w.extractors <- extractor
+	}
+	return w, nil
+}
+
+// Run pulls captures until ctx ends, then finishes what is in hand (for at most Options.Grace), and returns. The
+// order of a stop is: no more pulling, finish, publish, acknowledge, free the model.
+func (w *Worker) Run(ctx context.Context) error {
+	runners, err := w.runners()
+	defer closeAll(runners, w.options.Log)
+	if err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	working, finish := graceful(ctx, w.options.Grace)
+	defer finish()
+	batching, stopBatching := context.WithCancel(context.Background())
+
+	var helpers, lanes sync.WaitGroup
+	helpers.Go(func() { w.batcher.run(batching, runners) })
+	helpers.Go(func() { w.inHand.extend(batching, w.options.AckWait, w.options.Log) })
+	for range w.options.Lanes {
+		lanes.Go(func() { w.newLane().serve(ctx, working) })
+	}
+	lanes.Wait()
+	stopBatching()
+	helpers.Wait()
+	return nil
+}
+
+func (w *Worker) runners() (runners []Runner, err error) {
+	for range w.options.Runners {
+		runner, err := w.model.NewRunner()
+		if err != nil {
+			return runners, err
+		}
+		runners = append(runners, runner)
+	}
+	return runners, nil
+}
+
+func closeAll(runners []Runner, log *slog.Logger) {
+	for _, runner := range runners {
+		if err := runner.Close(); err != nil {
+			log.Warn("a model's runner could not be freed", "error", err)
+		}
+	}
+}
+
+// graceful gives a context that ends the grace period after ctx does.
+func graceful(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, cancel)
+		context.AfterFunc(working, func() { timer.Stop() })
+	})
+	return working, func() { stop(); cancel() }
+}

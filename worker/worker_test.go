@@ -1,0 +1,240 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"foxhunt/contract"
+	"foxhunt/messages"
+)
+
+// bench is a running worker over fakes.
+type bench struct {
+	source    fakeSource
+	publisher *fakePublisher
+	model     *fakeModel
+	counts    *counts
+	stop      context.CancelFunc
+	ended     chan error
+}
+
+func start(t *testing.T, change func(*bench, *Options)) *bench {
+	t.Helper()
+	b := &bench{
+		source: make(fakeSource), publisher: &fakePublisher{}, counts: &counts{}, ended: make(chan error, 1),
+		model: &fakeModel{contract: contract.Plain("features", 2)},
+	}
+	options := DefaultOptions()
+	options.Observer = b.counts
+	options.Log = slog.New(slog.DiscardHandler)
+	if change != nil {
+		change(b, &options)
+	}
+	w, err := New(b.source, b.publisher, &fakeCache{}, b.model, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	b.stop = stop
+	go func() { b.ended <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-b.ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// send gives the worker a capture and waits for how it ends.
+func (b *bench) send(t *testing.T, data []byte, delivered int) verb {
+	t.Helper()
+	d := &fakeDelivery{
+		message: Message{Subject: "captures.net.st", Data: data, Sequence: 7, NumDelivered: delivered},
+		ended:   make(chan verb, 1), extended: make(chan struct{}, 1),
+	}
+	b.source <- d
+	select {
+	case v := <-d.ended:
+		return v
+	case <-time.After(30 * time.Second):
+		t.Fatal("the capture came to no end")
+		return verb{}
+	}
+}
+
+func capture(t *testing.T, change func(*messages.Capture)) []byte {
+	t.Helper()
+	iq := make([]byte, 2*4480)
+	for i := range iq {
+		iq[i] = byte(i * i % 251)
+	}
+	c := messages.Capture{
+		Version: messages.CaptureVersion, ID: messages.NewCaptureID(), Frequency: 145e6, Cache: true,
+		Receivers: []messages.Receiver{{
+			Station: "ST1", Latitude: 45, Longitude: 8, StartTime: 1_700_000_000_000_000_000, SampleRate: 48_000, Format: "ci8", IQ: iq,
+		}},
+	}
+	if change != nil {
+		change(&c)
+	}
+	data, err := c.Encode(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestCaptureBecomesFix(t *testing.T) {
+	b := start(t, func(_ *bench, o *Options) { o.GeoJSON = true })
+	if v := b.send(t, capture(t, nil), 1); v.name != "ack" {
+		t.Fatalf("the capture ended with %+v, want ack", v)
+	}
+	fix := b.publisher.only(t)
+	if fix.Position.Latitude != 45 || fix.Position.Longitude != 8 || fix.Network != "net" || fix.Source != "st" {
+		t.Errorf("the fix is at %+v of %s/%s", fix.Position, fix.Network, fix.Source)
+	}
+	k := math.Sqrt(-2 * math.Log(0.05))
+	if got := fix.Uncertainty.SemiMajor; math.Abs(got-20*k) > 1e-9 {
+		t.Errorf("the semi-major axis is %v, want %v", got, 20*k)
+	}
+	if !strings.Contains(string(fix.GeoJSON), "Polygon") {
+		t.Errorf("no polygon in %s", fix.GeoJSON)
+	}
+}
+
+func TestRepeatComesFromCache(t *testing.T) {
+	b := start(t, nil)
+	for range 3 {
+		b.send(t, capture(t, nil), 1)
+	}
+	b.counts.with(func() {
+		if b.counts.hits != 2 || b.counts.misses != 1 {
+			t.Errorf("%d hits and %d misses, want 2 and 1", b.counts.hits, b.counts.misses)
+		}
+	})
+	b.send(t, capture(t, func(c *messages.Capture) { c.Cache = false }), 1)
+	if runs := b.model.runs(); len(runs) != 2 {
+		t.Errorf("the model ran %d times, want 2: once for the miss, once for the capture that forbids the cache", len(runs))
+	}
+}
+
+func TestBadCaptureIsBuried(t *testing.T) {
+	b := start(t, nil)
+	short := capture(t, func(c *messages.Capture) { c.Receivers[0].IQ = c.Receivers[0].IQ[:200] })
+	for code, data := range map[string][]byte{"empty": nil, "not_msgpack": {0xc1, 0xff}, "too_short": short} {
+		if v := b.send(t, data, 1); v.name != "term" || v.code != code {
+			t.Errorf("%s: ended with %+v", code, v)
+		}
+	}
+	if len(b.publisher.dead) != 3 {
+		t.Fatalf("%d dead letters, want 3", len(b.publisher.dead))
+	}
+	for _, letter := range b.publisher.dead {
+		if letter.Sentence == "" || letter.Worker != "worker" || letter.Subject != "captures.net.st" {
+			t.Errorf("the dead letter says too little: %+v", letter)
+		}
+	}
+}
+
+func TestPassingFailureIsRetriedThenBuried(t *testing.T) {
+	b := start(t, func(b *bench, _ *Options) { b.publisher.fails = 2 })
+	if v := b.send(t, capture(t, nil), 1); v.name != "nak" || v.delay < 700*time.Millisecond || v.delay > 1300*time.Millisecond {
+		t.Errorf("the first failure ended with %+v, want nak within a quarter of a second", v)
+	}
+	if v := b.send(t, capture(t, nil), 5); v.name != "term" || v.code != "gave_up" {
+		t.Errorf("the last failure ended with %+v, want term gave_up", v)
+	}
+	if v := b.send(t, capture(t, nil), 1); v.name != "ack" {
+		t.Errorf("the worker did not go on: %+v", v)
+	}
+}
+
+func TestPanicCostsOneCapture(t *testing.T) {
+	var calls int
+	b := start(t, func(b *bench, _ *Options) {
+		b.model.answer = func(n int) ([]contract.Prediction, error) {
+			if calls++; calls <= 1 {
+				panic("poison")
+			}
+			return []contract.Prediction{{X: 45, Y: 8, Covariance: contract.Spread{XX: 1, YY: 1}}}, nil
+		}
+	})
+	if v := b.send(t, capture(t, nil), 1); v.name != "nak" {
+		t.Errorf("the poison ended with %+v, want nak", v)
+	}
+	if v := b.send(t, capture(t, nil), 1); v.name != "ack" {
+		t.Errorf("the next ended with %+v, want ack", v)
+	}
+}
+
+func TestModelsRefusalIsBuried(t *testing.T) {
+	b := start(t, func(b *bench, _ *Options) {
+		b.model.answer = func(int) ([]contract.Prediction, error) {
+			return []contract.Prediction{{Err: &messages.Refusal{Code: "bad_output", Reason: "not finite"}}}, nil
+		}
+	})
+	if v := b.send(t, capture(t, nil), 1); v.name != "term" || v.code != "bad_output" {
+		t.Errorf("ended with %+v, want term bad_output", v)
+	}
+}
+
+func TestLongWorkIsExtended(t *testing.T) {
+	release := make(chan struct{})
+	b := start(t, func(b *bench, o *Options) {
+		o.AckWait = 60 * time.Millisecond
+		b.model.answer = func(int) ([]contract.Prediction, error) {
+			<-release
+			return nil, errors.New("slow")
+		}
+	})
+	d := &fakeDelivery{message: Message{Subject: "captures.net.st", Data: capture(t, nil), NumDelivered: 1}, ended: make(chan verb, 1), extended: make(chan struct{})}
+	b.source <- d
+	<-d.extended
+	<-d.extended
+	close(release)
+	<-d.ended
+}
+
+func TestStopFinishesWhatIsInHand(t *testing.T) {
+	began, release := make(chan struct{}), make(chan struct{})
+	b := start(t, func(b *bench, _ *Options) {
+		b.model.answer = func(int) ([]contract.Prediction, error) {
+			close(began)
+			<-release
+			return []contract.Prediction{{X: 45, Y: 8, Covariance: contract.Spread{XX: 1, YY: 1}}}, nil
+		}
+	})
+	d := &fakeDelivery{message: Message{Subject: "captures.net.st", Data: capture(t, nil), NumDelivered: 1}, ended: make(chan verb, 1)}
+	b.source <- d
+	<-began
+	b.stop()
+	close(release)
+	if v := <-d.ended; v.name != "ack" {
+		t.Errorf("the capture in hand ended with %+v, want ack", v)
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for name, spoil := range map[string]func(*Options){
+		"lanes":      func(o *Options) { o.Lanes = 0 },
+		"delay":      func(o *Options) { o.BatchDelay = -1 },
+		"confidence": func(o *Options) { o.Confidence = 1 },
+		"format":     func(o *Options) { o.FixFormat = "text/plain" },
+		"observer":   func(o *Options) { o.Observer = nil },
+		"ack wait":   func(o *Options) { o.AckWait = 0 },
+		"budget":     func(o *Options) { o.Budget.Default = -1 },
+	} {
+		options := DefaultOptions()
+		options.Observer = &counts{}
+		spoil(&options)
+		if _, err := New(nil, nil, nil, &fakeModel{contract: contract.Plain("x", 2)}, options); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
