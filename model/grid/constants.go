@@ -28,7 +28,7 @@ const (
 	excludeRatio  = 1.25 // a peak outside the window counts when it is this much higher
 	excludeEnergy = 12.0 // and N rho² is above this plus ln N
 	namePosterior = 0.5
-	modeShare     = 0.8 // from this confidence on the best mode alone is reported
+	modeShare     = 0.9 // from this confidence on the best mode alone is reported
 	sameMode      = 16.0
 	lineAxis      = 2.0 // with two receivers the 95 % semi-major axis is at least this many a
 

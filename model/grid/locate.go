@@ -14,9 +14,9 @@ func Locate(f *Features) Estimate {
 		found = append(found, mode{m, s})
 	}
 	s, m := e.refine(coarse.next(coarse.moments()))
-	fix, confidence, best := answer(found, mode{m, s})
+	fix, confidence, seen := answer(found, mode{m, s})
 
-	used := e.used(found[best].surface.posterior())
+	used := e.used(seen.posterior())
 	return Estimate{
 		Position: fix.mean, Covariance: e.honest(fix.cov, count(used)), Confidence: confidence,
 		Used: used, Residual: e.residuals(peaks, used, fix.mean)}

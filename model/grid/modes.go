@@ -10,8 +10,8 @@ type mode struct {
 
 // answer chooses what to report from the modes and from everything, the chain that began with
 // the moments of the whole grid. It returns the moments, the share of the probability that the
-// best mode holds, and which one that is.
-func answer(found []mode, everything mode) (m moments, confidence float64, best int) {
+// best mode holds, and the surface that shows which receivers take part.
+func answer(found []mode, everything mode) (m moments, confidence float64, s *surface) {
 	best, alone := -1, make([]bool, len(found))
 	for i := range found {
 		alone[i] = !repeats(found, i)
@@ -30,11 +30,11 @@ func answer(found []mode, everything mode) (m moments, confidence float64, best 
 	confidence = 1 / max(sum, whole)
 	switch {
 	case confidence >= modeShare:
-		return found[best].moments, confidence, best
+		return found[best].moments, confidence, found[best].surface
 	case whole >= sum:
-		return everything.moments, confidence, best
+		return everything.moments, confidence, everything.surface
 	}
-	return mixture(found, mass, sum), confidence, best
+	return mixture(found, mass, sum), confidence, everything.surface
 }
 
 // repeats says whether a finer chain ended at the same mode: that one saw it better. A chain that

@@ -2,12 +2,12 @@ package grid
 
 import "math"
 
-// networkFix is what is reported, each part [B, 1, 1], and which chain was the best mode.
+// networkFix is what is reported, each part [B, 1, 1], and the chain that shows which receivers take part.
 type networkFix struct {
 	mean       point
 	cov        covariances
 	confidence value
-	best       value // int64
+	chain      value // int64
 }
 
 // answer is the graph of the function of that name.
@@ -27,8 +27,9 @@ func (n *network) answer(ends chainEnds) networkFix {
 	confidence := n.Div(n.Float64(1), n.Max(sum, whole))
 	several := n.Where(n.Less(whole, sum), n.mixture(found, n.Div(mass, sum)), everything)
 	mode := n.GatherElements(found, n.Concat(1, best, best, best, best, best), 2)
-	chosen := n.split(n.Where(n.Less(confidence, n.Float64(modeShare)), several, mode))
-	return networkFix{chosen.mean, chosen.cov, confidence, best}
+	unsure := n.Less(confidence, n.Float64(modeShare))
+	chosen := n.split(n.Where(unsure, several, mode))
+	return networkFix{chosen.mean, chosen.cov, confidence, n.Where(unsure, n.Int64(modes), best)}
 }
 
 // addModes adds up a row of modes, one after the other.
@@ -77,13 +78,13 @@ func (n *network) mixture(found, share value) value {
 }
 
 // used tells the receivers that take part, [B, R, 1] of 1 or 0: those active whose own hypothesis
-// is not the likely one on the best mode's surface.
+// is not the likely one.
 func (n *network) used(ends chainEnds, fix networkFix, active value) value {
 	s := ends.surfaces
 	cells := n.Reshape(s.log, 0, 0, s.count, s.cells*s.cells) // [B, H, C, n n]
 	top := n.ReduceMax(cells, true, 1, 3)
 	mass := n.double(n.ReduceSum(n.Exp(n.Sub(cells, top)), false, 3)) // [B, H, C]
-	chain := n.number(n.Equal(n.Int64s([]int64{chains}, 0, 1, 2, 3), fix.best))
+	chain := n.number(n.Equal(n.Int64s([]int64{chains}, 0, 1, 2, 3), fix.chain))
 	mass = n.ReduceSum(n.Mul(mass, chain), true, 2) // [B, H, 1]
 	total := n.ReduceSum(mass, true, 1)
 	likely := n.Greater(n.Slice(mass, 1, 1, math.MaxInt64), n.scale(total, namePosterior))
