@@ -142,13 +142,23 @@ func (a *Aligner) span(in []Signal, rate float64) (start int64, n int, err error
 			ender, end, beginner, begin)
 	}
 	beginNS := math.Ceil(begin * 1e9)
-	// Half a sample less, for the receivers that are cut at a whole one.
-	samples := math.Floor((end-beginNS*1e-9)*rate-0.5) + 1
+	start = int64(uint64(origin) + uint64(beginNS))
+	samples := math.Floor((end-beginNS*1e-9)*rate+maxDrift) + 1
+	for i := range in { // those that are cut at a whole sample may have one less
+		if s := &in[i]; shifted(s, rate) {
+			samples = min(samples, float64(len(s.Re))-math.Round(samplesUntil(s, start)))
+		}
+	}
 	if samples < minGrid {
 		return 0, 0, refuse("too_short", "rx[%d] begins at %.6g s and rx[%d] ends at %.6g s after the earliest start: "+
 			"%d common samples at %g Hz; want at least %d", beginner, begin, ender, end, max(0, int(samples)), rate, minGrid)
 	}
-	return int64(uint64(origin) + uint64(beginNS)), int(samples), nil
+	return start, int(samples), nil
+}
+
+// samplesUntil is the place of a time among a signal's samples.
+func samplesUntil(s *Signal, start int64) float64 {
+	return float64(uint64(start)-uint64(s.StartTime)) * 1e-9 * s.SampleRate
 }
 
 func (a *Aligner) fill(in []Signal, rate float64, start int64, n int) {
@@ -162,9 +172,9 @@ func (a *Aligner) fill(in []Signal, rate float64, start int64, n int) {
 	}
 	for i := range in {
 		s := &in[i]
-		first := float64(uint64(start)-uint64(s.StartTime)) * 1e-9 * s.SampleRate
+		first := samplesUntil(s, start)
 		if shifted(s, rate) {
-			cut := min(int(math.Round(first)), len(s.Re)-n)
+			cut := int(math.Round(first))
 			g.Re[i], g.Im[i] = s.Re[cut:cut+n], s.Im[cut:cut+n]
 			// Taken at the middle of the span, so that what little drift there is halves.
 			middle := float64(n) / 2
