@@ -77,6 +77,14 @@ func explain(subject string, err error) *Error {
 	return fail(CodeServer, err, "%s: %v", subject, err)
 }
 
+// explainSetup is explain for what manages streams and consumers, where silence has another cause.
+func explainSetup(what string, err error) *Error {
+	if errors.Is(err, nats.ErrNoResponders) {
+		return fail(CodeServer, err, "%s: this NATS server has JetStream switched off; start it with --jetstream", what)
+	}
+	return explain(what, err)
+}
+
 // Codes of nats-server's API errors that nats.go has no name for.
 const (
 	codeInsufficientResources = 10023

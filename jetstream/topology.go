@@ -117,7 +117,7 @@ func (c *Conn) reconcile(ctx context.Context, t Topology, change bool) ([]Differ
 	for _, cfg := range []js.StreamConfig{t.Captures, t.Fixes, t.Dead, t.Advisories} {
 		diffs, err := c.ensureStream(ctx, cfg, change)
 		if err != nil {
-			return all, fail(explain(cfg.Name, err).Code, err, "stream %s: %v", cfg.Name, err)
+			return all, explainSetup("stream "+cfg.Name, err)
 		}
 		all = append(all, diffs...)
 	}
@@ -127,7 +127,7 @@ func (c *Conn) reconcile(ctx context.Context, t Topology, change bool) ([]Differ
 	}{{t.Captures.Name, t.Workers}, {t.Advisories.Name, t.Reaper}} {
 		diffs, err := c.ensureConsumer(ctx, p.stream, p.cfg, change)
 		if err != nil {
-			return all, fail(explain(p.cfg.Durable, err).Code, err, "consumer %s of %s: %v", p.cfg.Durable, p.stream, err)
+			return all, explainSetup("consumer "+p.cfg.Durable+" of "+p.stream, err)
 		}
 		all = append(all, diffs...)
 	}

@@ -48,14 +48,12 @@ func (s *Server) start(t testing.TB) {
 		t.Fatal(err)
 	}
 	s.Embedded = e
+	s.options.Listen = strings.TrimPrefix(e.ClientURL(), "nats://") // keep the port over restarts
 }
 
-// Restart stops the server, if it runs, and starts it again with the same store on the same port.
+// Restart stops the server, unless Shutdown has, and starts it again with the same store on the same port.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
-	if url := s.ClientURL(); url != "" {
-		s.options.Listen = strings.TrimPrefix(url, "nats://")
-	}
 	s.Shutdown()
 	s.start(t)
 }
