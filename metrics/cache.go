@@ -2,12 +2,63 @@ package metrics
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// CacheSize is what a cache holds.
-type CacheSize struct{ Entries, Bytes, Errors float64 }
+// CacheTier is what one tier of a cache holds and has done.
+type CacheTier struct {
+	Tier                 string
+	Hits, Misses, Errors float64
+	Entries, Bytes       float64 // below 0: not known
+	Available            bool
+}
 
-// NewCache registers the collectors of a cache's size; size is called at each scrape.
-func NewCache(r prometheus.Registerer, size func() CacheSize) {
-	fromFunc(r, false, "foxhunt_cache_entries", "Fixes held by the in-process cache.", func() float64 { return size().Entries })
-	fromFunc(r, false, "foxhunt_cache_bytes", "Memory held by the in-process cache.", func() float64 { return size().Bytes })
-	fromFunc(r, true, "foxhunt_cache_errors_total", "Cache calls that failed; each cost a computation, none a fix.", func() float64 { return size().Errors })
+// cacheCollector asks the cache at each scrape.
+type cacheCollector struct {
+	tiers                                               func() []CacheTier
+	hits, misses, errors, entries, bytes, availableDesc *prometheus.Desc
+}
+
+// NewCache registers the collector of a cache's tiers.
+func NewCache(r prometheus.Registerer, tiers func() []CacheTier) {
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help, []string{"tier"}, nil)
+	}
+	r.MustRegister(&cacheCollector{
+		tiers:         tiers,
+		hits:          desc("foxhunt_cache_tier_hits_total", "Look-ups that this tier answered."),
+		misses:        desc("foxhunt_cache_tier_misses_total", "Look-ups that this tier did not know."),
+		errors:        desc("foxhunt_cache_tier_errors_total", "Calls that failed; each cost a computation, none a fix."),
+		entries:       desc("foxhunt_cache_entries", "Fixes that the tier holds, where it knows."),
+		bytes:         desc("foxhunt_cache_bytes", "Memory that the tier holds, where it knows."),
+		availableDesc: desc("foxhunt_cache_available", "1 while the tier is asked, 0 while it is left alone because it failed."),
+	})
+}
+
+// Describe implements [prometheus.Collector].
+func (c *cacheCollector) Describe(descs chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.hits, c.misses, c.errors, c.entries, c.bytes, c.availableDesc} {
+		descs <- d
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *cacheCollector) Collect(out chan<- prometheus.Metric) {
+	for _, t := range c.tiers() {
+		emit := func(d *prometheus.Desc, kind prometheus.ValueType, v float64) {
+			if v >= 0 {
+				out <- prometheus.MustNewConstMetric(d, kind, v, t.Tier)
+			}
+		}
+		emit(c.hits, prometheus.CounterValue, t.Hits)
+		emit(c.misses, prometheus.CounterValue, t.Misses)
+		emit(c.errors, prometheus.CounterValue, t.Errors)
+		emit(c.entries, prometheus.GaugeValue, t.Entries)
+		emit(c.bytes, prometheus.GaugeValue, t.Bytes)
+		emit(c.availableDesc, prometheus.GaugeValue, number(t.Available))
+	}
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

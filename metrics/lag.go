@@ -89,11 +89,7 @@ func (c *LagCollector) Collect(out chan<- prometheus.Metric) {
 	emit := func(d *prometheus.Desc, v float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	up := 0.0
-	if c.up {
-		up = 1
-	}
-	emit(c.upDesc, up)
+	emit(c.upDesc, number(c.up))
 	if c.read.IsZero() {
 		return
 	}

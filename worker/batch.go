@@ -31,6 +31,7 @@ type request struct {
 
 type batch struct {
 	shape    string
+	size     int // captures it may hold
 	deadline time.Time
 	requests []*request
 }
@@ -63,7 +64,7 @@ func (b *batcher) collect(ctx context.Context) {
 	for {
 		var ready chan *batch
 		var due *batch
-		i := nextDue(open, b.size, time.Now())
+		i := nextDue(open, time.Now())
 		if i >= 0 {
 			due, ready = open[i], b.ready
 		} else if len(open) > 0 {
@@ -73,7 +74,7 @@ func (b *batcher) collect(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case r := <-b.requests:
-			open = add(open, r, b.size, time.Now().Add(b.delay))
+			open = add(open, r, time.Now().Add(b.delay), b.size)
 		case ready <- due:
 			open = slices.Delete(open, i, i+1)
 		case <-timer.C:
@@ -82,24 +83,37 @@ func (b *batcher) collect(ctx context.Context) {
 }
 
 // nextDue gives the index of a batch that is full or past its deadline, or -1.
-func nextDue(open []*batch, size int, now time.Time) int {
+func nextDue(open []*batch, now time.Time) int {
 	for i, batch := range open {
-		if len(batch.requests) >= size || !now.Before(batch.deadline) {
+		if len(batch.requests) >= batch.size || !now.Before(batch.deadline) {
 			return i
 		}
 	}
 	return -1
 }
 
-func add(open []*batch, r *request, size int, deadline time.Time) []*batch {
+func add(open []*batch, r *request, deadline time.Time, size int) []*batch {
 	shape := shapeOf(r.tensors)
 	for _, batch := range open {
-		if batch.shape == shape && len(batch.requests) < size {
+		if batch.shape == shape && len(batch.requests) < batch.size {
 			batch.requests = append(batch.requests, r)
 			return open
 		}
 	}
-	return append(open, &batch{shape: shape, deadline: deadline, requests: []*request{r}})
+	size = min(size, max(1, maxBatchValues/values(r.tensors)))
+	return append(open, &batch{shape: shape, size: size, deadline: deadline, requests: []*request{r}})
+}
+
+// maxBatchValues bounds the features of a batch. ONNX Runtime keeps the largest memory that a run ever took, and large
+// captures gain nothing by sharing one: with the default model and 32 receivers, eight captures a run take 300 MB and
+// are no faster than one by one.
+const maxBatchValues = 64 << 10
+
+func values(tensors []contract.Tensor) (n int) {
+	for i := range tensors {
+		n += len(tensors[i].Data)
+	}
+	return max(n, 1)
 }
 
 func shapeOf(tensors []contract.Tensor) string {

@@ -73,7 +73,7 @@ func TestAddGroupsByShape(t *testing.T) {
 	now := time.Now()
 	var open []*batch
 	for _, receivers := range []int64{3, 3, 7, 3, 3} {
-		open = add(open, newRequest(receivers), 3, now)
+		open = add(open, newRequest(receivers), now, 3)
 	}
 	var sizes []int
 	for _, b := range open {
@@ -82,11 +82,21 @@ func TestAddGroupsByShape(t *testing.T) {
 	if len(sizes) != 3 || sizes[0] != 3 || sizes[1] != 1 || sizes[2] != 1 {
 		t.Errorf("batches of %v, want [3 1 1]: a full batch takes no more", sizes)
 	}
-	if i := nextDue(open, 3, now.Add(-time.Second)); i != 0 {
+	if i := nextDue(open, now.Add(-time.Second)); i != 0 {
 		t.Errorf("batch %d is due, want the full one, 0", i)
 	}
-	if i := nextDue(open[1:], 3, now.Add(-time.Second)); i != -1 {
+	if i := nextDue(open[1:], now.Add(-time.Second)); i != -1 {
 		t.Errorf("batch %d is due before its deadline", i)
+	}
+}
+
+func TestLargeCapturesShareLess(t *testing.T) {
+	var open []*batch
+	for range 3 {
+		open = add(open, newRequest(maxBatchValues/2), time.Now(), 8)
+	}
+	if len(open) != 2 || len(open[0].requests) != 2 {
+		t.Errorf("%d batches, want two of the size that memory allows", len(open))
 	}
 }
 

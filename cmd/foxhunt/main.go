@@ -1,0 +1,59 @@
+// Foxhunt locates radio transmitters from what several receivers hear, as a stream.
+//
+// One binary, one subcommand a role: see foxhunt --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := newRoot().ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "foxhunt:", err)
+		os.Exit(1)
+	}
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "foxhunt",
+		Short: "Locate radio transmitters from what several receivers hear, as a stream",
+		Long: `Foxhunt locates radio transmitters from what several receivers hear, as a stream.
+
+Stations publish captures to NATS JetStream; workers pull them, locate the transmitter, and publish
+fixes with an ellipse that can be believed.
+
+Every flag has an environment variable: --http-listen is FOXHUNT_HTTP_LISTEN.`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return flagsFromEnvironment(cmd.Flags(), os.LookupEnv) },
+	}
+	root.AddCommand(newUp(), newWorker(), newPublish(), newSimulate(), newWatch(), newEvaluate(), newLag(), newModel())
+	return root
+}
+
+// flagsFromEnvironment gives each flag that the command line leaves out the value of its environment variable.
+func flagsFromEnvironment(flags *pflag.FlagSet, lookup func(string) (string, bool)) error {
+	var failed error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "FOXHUNT_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if value, ok := lookup(name); ok && !f.Changed && failed == nil {
+			if err := flags.Set(f.Name, value); err != nil {
+				failed = fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	})
+	return failed
+}

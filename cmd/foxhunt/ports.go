@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"foxhunt/cache"
+	"foxhunt/contract"
+	"foxhunt/jetstream"
+	"foxhunt/messages"
+	"foxhunt/model"
+	"foxhunt/worker"
+)
+
+// The worker names what it needs as small interfaces; these types fit the rooms to them.
+
+type source struct{ *jetstream.Source }
+
+func (s source) Next(ctx context.Context) (worker.Delivery, error) {
+	d, err := s.Source.Next(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return delivery{d}, nil
+}
+
+type delivery struct{ *jetstream.Delivery }
+
+func (d delivery) Message() worker.Message {
+	return worker.Message{
+		Subject: d.Subject, Header: d.Header, Data: d.Data, Sequence: d.StreamSequence, NumDelivered: d.NumDelivered,
+	}
+}
+
+type fixCache struct{ cache.Cache }
+
+func (fixCache) NewKeyer(digest string, contract []byte) worker.Keyer {
+	return cache.NewKeyer(digest, contract)
+}
+
+func (c fixCache) Get(ctx context.Context, key [32]byte) ([]byte, bool) {
+	value, err := c.Cache.Get(ctx, key)
+	return value, err == nil
+}
+
+func (c fixCache) Set(ctx context.Context, key [32]byte, value []byte) {
+	_ = c.Cache.Set(ctx, key, value) // counted by the cache; a fix that is not remembered is computed again
+}
+
+type predictor struct{ *model.Model }
+
+func (p predictor) Identity() messages.Model {
+	info := p.Info()
+	return messages.Model{Name: info.Name, Version: info.Version, Digest: info.Digest}
+}
+
+func (p predictor) MaxBatch() int { return p.Info().MaxBatch }
+
+func (p predictor) NewRunner() (worker.Runner, error) {
+	r, err := p.Model.NewRunner()
+	if err != nil {
+		return nil, err
+	}
+	return runner{r}, nil
+}
+
+type runner struct{ *model.Runner }
+
+// Run turns an answer that is not to be used into a refusal of its capture: the same model would give it again.
+func (r runner) Run(dst []contract.Prediction, batch ...[]contract.Tensor) ([]contract.Prediction, error) {
+	predictions, err := r.Runner.Run(dst, batch...)
+	for i := range predictions {
+		var refused *model.Error
+		if errors.As(predictions[i].Err, &refused) {
+			predictions[i].Err = &messages.Refusal{Code: refused.Code, Reason: refused.Reason}
+		}
+	}
+	return predictions, err
+}
+
+// stopped says whether an error means no more than that somebody asked to stop.
+func stopped(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, jetstream.ErrStopped)
+}
+
+// within gives a context for work that must end although its parent may have ended already.
+func within(d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), d)
+}

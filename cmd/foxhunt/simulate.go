@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/time/rate"
+
+	"foxhunt/jetstream"
+	"foxhunt/messages"
+	"foxhunt/sim"
+)
+
+// simulation publishes captures of the demo scene, and where their emitters were.
+type simulation struct {
+	network string
+	rate    float64 // captures a second
+	count   int     // 0: no end
+	seed    uint64
+}
+
+func newSimulate() *cobra.Command {
+	var nats natsOptions
+	var s simulation
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Publish captures of simulated receivers, and the truth on a subject of its own",
+		Long: `Publish captures of seven simulated receivers in north-west Italy, which hear several emitters in turn.
+
+Where the emitters were is published on truth.<network>.<emitter>, which only watch listens to, to print the
+error of the fix.`,
+		Example: "  foxhunt simulate --nats nats://127.0.0.1:4222 --rate 5 --count 100",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+			nats.Log = log
+			conn, err := nats.connect(cmd.Context(), "simulate")
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			return s.run(cmd.Context(), conn, log)
+		},
+	}
+	nats.register(cmd.Flags())
+	cmd.Flags().StringVar(&s.network, "network", "demo", "network that the receivers belong to")
+	cmd.Flags().Float64Var(&s.rate, "rate", 2, "captures a second")
+	cmd.Flags().IntVar(&s.count, "count", 0, "end after so many captures; 0: no end")
+	cmd.Flags().Uint64Var(&s.seed, "seed", 1, "the same seed gives the same noise")
+	return cmd
+}
+
+// run publishes until the count is reached or ctx ends. A capture that cannot be stored is told and passed over.
+func (s *simulation) run(ctx context.Context, conn *jetstream.Conn, log *slog.Logger) error {
+	if !(s.rate > 0) {
+		return fmt.Errorf("rate is %v; want more than 0", s.rate)
+	}
+	scene := sim.Demo(time.Now())
+	limiter := rate.NewLimiter(rate.Limit(s.rate), 1)
+	for n := 0; s.count == 0 || n < s.count; n++ {
+		if err := limiter.Wait(ctx); err != nil {
+			return nil // asked to stop
+		}
+		capture, truth, err := scene.Capture(n%len(scene.Emitters), time.Now(), s.seed+uint64(n))
+		if err != nil {
+			return err
+		}
+		if err := s.publish(ctx, conn, capture, truth); err != nil && ctx.Err() == nil {
+			log.Warn("a simulated capture was not stored", "error", err)
+		}
+	}
+	return nil
+}
+
+func (s *simulation) publish(ctx context.Context, conn *jetstream.Conn, capture *messages.Capture, truth *messages.Truth) error {
+	subject, err := messages.CaptureSubject(s.network, truth.Emitter)
+	if err != nil {
+		return err
+	}
+	data, err := capture.Encode(nil)
+	if err != nil {
+		return err
+	}
+	if err := s.publishTruth(conn, truth); err != nil {
+		return err
+	}
+	_, err = conn.PublishCapture(ctx, subject, capture.ID, data)
+	return err
+}
+
+func (s *simulation) publishTruth(conn *jetstream.Conn, truth *messages.Truth) error {
+	subject, err := messages.TruthSubject(s.network, truth.Emitter)
+	if err != nil {
+		return err
+	}
+	data, err := truth.Encode()
+	if err != nil {
+		return err
+	}
+	return conn.PublishTruth(subject, data)
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"foxhunt/jetstream"
+)
+
+type upOptions struct {
+	logs     logOptions
+	worker   workerOptions
+	dataDir  string
+	nats     string
+	http     string
+	fast     bool
+	demo     bool
+	demoRate float64
+}
+
+func newUp() *cobra.Command {
+	var o upOptions
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Everything in one process: NATS with JetStream on disk, and a worker",
+		Long: `Everything in one process: NATS with JetStream on disk, and a worker.
+
+With --demo it adds simulated receivers and transmitters, and prints the fixes as they come.`,
+		Example: "  foxhunt up --data-dir data --nats-listen 127.0.0.1:4222 --http-listen 127.0.0.1:8080 --demo",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
+	}
+	o.logs.register(cmd.Flags())
+	o.worker.register(cmd.Flags())
+	cmd.Flags().StringVar(&o.dataDir, "data-dir", "data", "folder for JetStream's files")
+	cmd.Flags().StringVar(&o.nats, "nats-listen", "127.0.0.1:4222", "address of the NATS server")
+	cmd.Flags().StringVar(&o.http, "http-listen", "127.0.0.1:8080", "address of /metrics, /livez and /readyz")
+	cmd.Flags().BoolVar(&o.fast, "no-sync", false, "let the disk's cache hold what is acknowledged: faster, but a power cut may lose the last seconds")
+	cmd.Flags().BoolVar(&o.demo, "demo", false, "add simulated receivers and transmitters, and print the fixes")
+	cmd.Flags().Float64Var(&o.demoRate, "demo-rate", 2, "simulated captures a second")
+	return cmd
+}
+
+func (o *upOptions) run(cmd *cobra.Command) error {
+	if o.demo && !cmd.Flags().Changed("log-level") {
+		o.logs.level = "warn" // the terminal belongs to the fixes
+	}
+	log, err := o.logs.logger()
+	if err != nil {
+		return err
+	}
+	server, err := jetstream.StartEmbedded(jetstream.EmbeddedOptions{
+		StoreDir: filepath.Join(o.dataDir, "jetstream"), Listen: o.nats, SyncAlways: !o.fast, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	defer server.Shutdown()
+	conn, err := jetstream.Connect(cmd.Context(), jetstream.Options{Embedded: server, Name: "foxhunt up", Log: log})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	runtime, err := startRuntime(o.worker.runtime)
+	if err != nil {
+		return err
+	}
+	defer runtime.Stop()
+	process, err := newWorkerProcess(cmd.Context(), conn, runtime, o.http, &o.worker, log)
+	if err != nil {
+		return err
+	}
+	defer process.close()
+
+	group, ctx := errgroup.WithContext(cmd.Context())
+	group.Go(func() error { return process.run(ctx) })
+	if o.demo {
+		o.introduce(cmd, server.ClientURL(), process.http.address())
+		group.Go(func() error { return runDemo(ctx, conn, o.demoRate, cmd.OutOrStdout(), log) })
+	}
+	return group.Wait()
+}
+
+// introduce says what is running and where to look further.
+func (o *upOptions) introduce(cmd *cobra.Command, nats, http string) {
+	fmt.Fprintf(cmd.OutOrStdout(), `foxhunt: seven simulated receivers in north-west Italy hear several transmitters, one of them moving.
+Every capture goes through NATS JetStream, the built-in ONNX model and back. Ctrl-C stops it.
+
+  fixes as JSON     foxhunt watch --nats %[1]s --format json
+  lag by subject    foxhunt lag --nats %[1]s
+  metrics           curl http://%[2]s/metrics
+  your recordings   foxhunt publish --help
+
+`, nats, http)
+}
+
+// runDemo publishes simulated captures and prints their fixes until ctx ends.
+func runDemo(ctx context.Context, conn *jetstream.Conn, rate float64, out interface{ Write([]byte) (int, error) }, log *slog.Logger) error {
+	watcher := watcher{conn: conn, filter: "fixes.demo.>", format: "line", out: out}
+	ready := make(chan struct{})
+	watcher.ready = func() { close(ready) }
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return watcher.run(ctx) })
+	group.Go(func() error {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return nil
+		}
+		s := simulation{network: "demo", rate: rate, seed: uint64(time.Now().UnixNano())}
+		return s.run(ctx, conn, log)
+	})
+	return group.Wait()
+}

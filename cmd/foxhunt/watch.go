@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"foxhunt/geo"
+	"foxhunt/jetstream"
+	"foxhunt/messages"
+)
+
+// watcher prints fixes as they come.
+type watcher struct {
+	conn   *jetstream.Conn
+	filter string
+	format string // line, json or geojson
+	count  int    // fixes to print; 0: no end
+	out    io.Writer
+	ready  func() // called once fixes would be seen; may be nil
+	truths truths
+}
+
+func newWatch() *cobra.Command {
+	var nats natsOptions
+	var timeout time.Duration
+	w := watcher{}
+	cmd := &cobra.Command{
+		Use:   "watch",
+		Short: "Print fixes as they are published",
+		Long: `Print fixes as they are published: a line for people, or one JSON or GeoJSON value a line for programs.
+
+With --count it ends after so many fixes; if --timeout passes first, that is an error.`,
+		Example: "  foxhunt watch --nats nats://127.0.0.1:4222 --count 10 --timeout 1m --format line",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if w.format != "line" && w.format != "json" && w.format != "geojson" {
+				return fmt.Errorf("format is %q; want line, json or geojson", w.format)
+			}
+			ctx := cmd.Context()
+			if timeout > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
+				defer cancel()
+			}
+			nats.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+			conn, err := nats.connect(ctx, "watch")
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			w.conn, w.out = conn, cmd.OutOrStdout()
+			return w.run(ctx)
+		},
+	}
+	nats.register(cmd.Flags())
+	cmd.Flags().StringVar(&w.filter, "subject", "fixes.>", "subject of the fixes, with NATS wildcards")
+	cmd.Flags().StringVar(&w.format, "format", "line", "line, json or geojson")
+	cmd.Flags().IntVar(&w.count, "count", 0, "end after so many fixes; 0: no end")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "end after this time; 0: no end")
+	return cmd
+}
+
+var errTimeout = errors.New("the time-out passed")
+
+// run prints until the count is reached or ctx ends.
+func (w *watcher) run(ctx context.Context) error {
+	fixes, err := w.conn.Fixes(ctx, w.filter)
+	if err != nil {
+		return w.ended(ctx, 0, err)
+	}
+	defer fixes.Stop()
+	listening, stop := context.WithCancel(ctx)
+	var listener sync.WaitGroup
+	defer listener.Wait()
+	defer stop()
+	listener.Go(func() { _ = w.conn.Truths(listening, w.truths.add) }) // without truths there are only fixes
+	if w.ready != nil {
+		w.ready()
+	}
+	for n := 0; w.count == 0 || n < w.count; n++ {
+		message, err := fixes.Next(ctx)
+		if err != nil {
+			return w.ended(ctx, n, err)
+		}
+		if err := w.print(message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ended tells the end that was asked for from the one that was not.
+func (w *watcher) ended(ctx context.Context, seen int, err error) error {
+	switch {
+	case context.Cause(ctx) == errTimeout && w.count > 0:
+		return fmt.Errorf("%d of %d fixes came before the time-out", seen, w.count)
+	case ctx.Err() != nil:
+		return nil
+	}
+	return err
+}
+
+func (w *watcher) print(message jetstream.FixMessage) error {
+	fix, err := messages.DecodeFix(message.ContentType, message.Body)
+	if err != nil {
+		return fmt.Errorf("%s holds something that is no fix: %w", message.Subject, err)
+	}
+	switch w.format {
+	case "json":
+		return json.NewEncoder(w.out).Encode(fix)
+	case "geojson":
+		return w.printGeoJSON(fix)
+	}
+	_, err = fmt.Fprintln(w.out, fixLine(fix)+w.truths.compare(fix))
+	return err
+}
+
+func (w *watcher) printGeoJSON(fix *messages.Fix) error {
+	u := fix.Uncertainty
+	ellipse := geo.Ellipse{SemiMajor: u.SemiMajor, SemiMinor: u.SemiMinor, Theta: u.Theta, Confidence: u.ConfidenceInterval}
+	polygon, err := ellipse.Polygon(geo.Position{Latitude: fix.Position.Latitude, Longitude: fix.Position.Longitude}, geo.Vertices)
+	if err != nil {
+		return err
+	}
+	fix.GeoJSON = nil
+	return json.NewEncoder(w.out).Encode(geo.NewFeature(polygon, fix))
+}
+
+// fixLine is a fix in one line.
+func fixLine(fix *messages.Fix) string {
+	used := 0
+	out := ""
+	for _, r := range fix.Receivers {
+		if r.Used {
+			used++
+		} else {
+			out += " without " + r.Station
+		}
+	}
+	u := fix.Uncertainty
+	return fmt.Sprintf("%s  %s/%s  %9.4f MHz  %s  ±%s x %s at %+.0f°  confidence %.2f  %d/%d receivers%s",
+		fix.Time.Time().Format("15:04:05.0"), fix.Network, fix.Source, fix.Frequency/1e6, coordinates(fix.Position),
+		metres(u.SemiMajor), metres(u.SemiMinor), u.Theta, fix.Confidence, used, len(fix.Receivers), out)
+}
+
+func coordinates(p messages.Position) string {
+	ns, ew := 'N', 'E'
+	if p.Latitude < 0 {
+		p.Latitude, ns = -p.Latitude, 'S'
+	}
+	if p.Longitude < 0 {
+		p.Longitude, ew = -p.Longitude, 'W'
+	}
+	return fmt.Sprintf("%8.5f %c %9.5f %c", p.Latitude, ns, p.Longitude, ew)
+}
+
+func metres(m float64) string {
+	if m >= 10e3 {
+		return fmt.Sprintf("%.1f km", m/1e3)
+	}
+	return fmt.Sprintf("%.0f m", m)
+}
