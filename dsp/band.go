@@ -24,6 +24,9 @@ const (
 	// that fills most of the band.
 	stopBand = 20
 
+	// falseAlarm is the chance that any cell of a spectrum without signals is marked.
+	falseAlarm = 1e-3
+
 	// floorSpread is the relative standard deviation of the averages that the noise floor is found from, where
 	// the band holds enough of them.
 	floorSpread = 0.07
@@ -48,6 +51,8 @@ type bandFinder struct {
 	cells    int
 	bins     int         // a cell
 	dof      float64     // independent values averaged in a cell (shape of its gamma distribution)
+	score    float64     // normal score from which an excess is no chance
+	lines    [][]line    // [R] bins that were limited
 	level    [][]float32 // [R][cells] mean power without lines; then as a ratio to the floor
 	sums     [][]float64 // [R][cells+1] running sums of level over unmarked cells
 	free     []int       // [cells+1] running count of unmarked cells
@@ -57,24 +62,34 @@ type bandFinder struct {
 	smoothed []float64
 }
 
+// line is a bin that stands out as a line, and the gain that brings it to the level around it.
+type line struct {
+	bin  int
+	gain float32
+}
+
 // find marks the occupied cells, given power spectra that average over count values a bin, of bins that lie
-// pad times finer than the spectra resolve. Where power stands out as a line it is limited in place, and gain,
-// of the same shape, says by what amplitude (1 elsewhere).
-func (b *bandFinder) find(power, gain [][]float32, count, pad float64) {
+// pad times finer than the spectra resolve. Where power stands out as a line it is limited in place, and
+// lines says by what amplitude.
+func (b *bandFinder) find(power [][]float32, count, pad float64) {
 	size := len(power[0])
 	b.bins = max(1, min(int(cellBins*pad+0.5), size/16))
 	b.cells = size / b.bins
-	// Neighbouring bins of a Hann window share two thirds of their variance's bandwidth.
-	b.dof = max(1, count*float64(b.bins)/pad/1.5)
+	// The powers of bins of a Hann window are correlated: (2/3)^2 with the next one, (1/6)^2 with the one after.
+	b.dof = max(1, count*float64(b.bins)/pad/1.95)
+	// About twice as many windows are looked at as there are cells. No credit is given for two receivers having
+	// to agree: where all hear one strong noise-like signal their fluctuations are the same.
+	b.score = normalScore(falseAlarm / (2 * float64(b.cells)))
 	for len(b.level) < len(power) {
 		b.level = append(b.level, nil)
 		b.sums = append(b.sums, nil)
+		b.lines = append(b.lines, nil)
 	}
 	grow(&b.marked, b.cells)
 	clear(b.marked)
 	grow(&b.excess, b.cells)
 	for i := range power {
-		b.limitLines(i, power[i], gain[i], count)
+		b.limitLines(i, power[i], count)
 		b.normalise(i)
 	}
 	b.mark(len(power))
@@ -90,7 +105,8 @@ func (b *bandFinder) cell(c, size int) (low, high int) {
 }
 
 // limitLines limits power where it stands out of the medians around it, and averages it into level[i].
-func (b *bandFinder) limitLines(i int, power, gain []float32, count float64) {
+func (b *bandFinder) limitLines(i int, power []float32, count float64) {
+	b.lines[i] = b.lines[i][:0]
 	level := grow(&b.level[i], b.cells)
 	wide := lineCells * b.bins
 	blocks := max(1, len(power)/wide)
@@ -114,9 +130,8 @@ func (b *bandFinder) limitLines(i int, power, gain []float32, count float64) {
 		limit := float32(around * excess)
 		sum := float32(0)
 		for j, p := range power[low:high] {
-			gain[low+j] = 1
 			if p > limit {
-				gain[low+j] = float32(math.Sqrt(around / float64(p)))
+				b.lines[i] = append(b.lines[i], line{low + j, float32(math.Sqrt(around / float64(p)))})
 				p = float32(around)
 				power[low+j] = p
 			}
@@ -152,7 +167,8 @@ func (b *bandFinder) normalise(i int) {
 		return
 	}
 	for c, v := range level {
-		if float64(v) < least {
+		// At the two ends of the band a window's side lobes mix its highest with its lowest frequencies.
+		if float64(v) < least || c == 0 || c == b.cells-1 {
 			level[c] = 0
 		} else {
 			level[c] = float32(float64(v) / floor)
@@ -166,7 +182,7 @@ func noiseFloor(ascending []float64, dof float64) float64 {
 	const startShare, startScore = 16, -1.53 // the normal quantile of 1/16
 	at := len(ascending) / startShare
 	floor := ascending[at] / gammaQuantile(dof, startScore)
-	threshold := gammaQuantile(dof, 3.1)
+	threshold := gammaQuantile(dof, 2)
 	for taken := 0; ; {
 		sum, n := 0.0, 0
 		for n < len(ascending) && ascending[n] <= threshold*floor {
@@ -182,19 +198,16 @@ func noiseFloor(ascending []float64, dof float64) float64 {
 
 // mark sets marked and excess from the levels of r receivers.
 func (b *bandFinder) mark(r int) {
-	// A cell is marked by chance once in 300,000 even where all receivers hear one and the same noise-like
-	// signal, so that their fluctuations agree.
-	const score = 4.5
 	any := false
 	for width, stale := 1, true; width <= max(1, b.cells/2); width *= 2 {
 		if stale {
 			b.accumulate(r)
 		}
-		stale = b.markScale(r, width, score)
+		stale = b.markScale(r, width)
 		any = any || stale
 	}
 	for c := range b.excess {
-		b.excess[c] = b.secondLargest(r, func(i int) float64 { return float64(b.level[i][c]) })
+		b.excess[c], _ = b.secondLargest(r, func(i int) float64 { return float64(b.level[i][c]) })
 	}
 	if any {
 		b.fillGaps()
@@ -266,42 +279,61 @@ func (b *bandFinder) accumulate(r int) {
 	}
 }
 
-// markScale marks, in windows of width cells, what at least two receivers hear above their floors.
-func (b *bandFinder) markScale(r, width int, score float64) bool {
+// markScale looks at windows of width cells; where at least two receivers hear more than their floors it marks
+// the part of the window and of its surroundings that carries the excess.
+func (b *bandFinder) markScale(r, width int) bool {
 	any := false
-	threshold := max(minExcess, gammaQuantile(b.dof*float64(width), score))
 	for low := 0; low+width <= b.cells; low += max(1, width/2) {
 		high := low + width
 		n := b.free[high] - b.free[low]
 		if 2*n <= width {
 			continue
 		}
-		limit := threshold
-		if n < width {
-			limit = max(minExcess, gammaQuantile(b.dof*float64(n), score))
-		}
-		mean := b.secondLargest(r, func(i int) float64 { return b.sums[i][high] - b.sums[i][low] }) / float64(n)
-		if mean > limit {
-			any = true
-			for c := low; c < high; c++ {
-				b.marked[c] = true
-			}
+		sum, who := b.secondLargest(r, func(i int) float64 { return b.sums[i][high] - b.sums[i][low] })
+		mean := sum / float64(n)
+		if mean > max(minExcess, gammaQuantile(b.dof*float64(n), b.score)) {
+			any = b.markInterval(b.level[who], max(0, low-width), min(b.cells, high+width), (1+mean)/2) || any
 		}
 	}
 	return any
 }
 
-func (b *bandFinder) secondLargest(r int, value func(i int) float64) float64 {
-	first, second := 0.0, 0.0
+// markInterval marks the interval between low and high over which the sum of level - middle is largest, with
+// middle half-way between the noise and the signal: of two levels, that is where the upper one most likely
+// lies. Cells already marked count for nothing.
+func (b *bandFinder) markInterval(level []float32, low, high int, middle float64) bool {
+	var sum, best float64
+	from, bestFrom, bestTo := low, low, low
+	for c := low; c < high; c++ {
+		if b.marked[c] {
+			continue
+		}
+		if sum <= 0 {
+			sum, from = 0, c
+		}
+		sum += float64(level[c]) - middle
+		if sum > best {
+			best, bestFrom, bestTo = sum, from, c+1
+		}
+	}
+	for c := bestFrom; c < bestTo; c++ {
+		b.marked[c] = true
+	}
+	return bestTo > bestFrom
+}
+
+// secondLargest returns the second largest of the r receivers' values, and whose it is.
+func (b *bandFinder) secondLargest(r int, value func(i int) float64) (second float64, who int) {
+	first, firstWho := 0.0, 0
 	for i := range r {
 		v := value(i)
 		if v > first {
-			first, second = v, first
+			first, firstWho, second, who = v, i, first, firstWho
 		} else if v > second {
-			second = v
+			second, who = v, i
 		}
 	}
-	return second
+	return second, who
 }
 
 // fillGaps marks up to two cells between marked ones: a spectrum averaged over few frames has holes.
@@ -326,6 +358,13 @@ func gammaQuantile(dof, score float64) float64 {
 	v := 1 / (9 * dof)
 	q := 1 - v + score*math.Sqrt(v)
 	return max(q*q*q, 1e-3)
+}
+
+// normalScore returns the score that a normal variable exceeds with probability p < 0.1, to a few hundredths
+// (the asymptotic expansion of the tail).
+func normalScore(p float64) float64 {
+	u := math.Sqrt(-2 * math.Log(p))
+	return u - (math.Log(u*u)+math.Log(2*math.Pi))/(2*u)
 }
 
 // selectFloat32 returns the k-th smallest value and reorders x (Hoare's quickselect).

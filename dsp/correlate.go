@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// recutShare: a pair whose lag is more than this share of a frame is cut again, so that the frames of both
-// hold the same emission.
+// recutShare: a pair whose lag is more than this share of a Hann frame is cut again, so that the frames of both
+// hold the same emission. Whole captures are always cut again.
 const recutShare = 1.0 / 32
 
 // Correlation holds the correlations of all P pairs of a capture, pair (0,1) first, then (0,2), ...
@@ -44,16 +44,17 @@ type Correlator struct {
 	runs    [][2]int // occupied bins
 	bins    int      // number of them
 
-	taper    []float32
-	scale    []float32      // [R] what brings a receiver's largest sample to 1
-	spectrum []frameSpectra // [R] all frames, bins ascending in frequency, lines limited
-	power    [][]float32    // [R][size]
-	gain     [][]float32    // [R][size] the amplitude that limits lines
-	energy   []float64      // [R] over the occupied bins of all frames
-	recut    [2]frameSpectra
-	lags     correlogram
-	phatLags correlogram
-	cross    frameSpectra
+	taper      taper
+	recutTaper taper
+	scale      []float32      // [R] what brings a receiver's largest sample to 1
+	spectrum   []frameSpectra // [R] all frames, bins ascending in frequency, lines limited
+	power      [][]float32    // [R][size]
+	gain       [][]float32    // [R][size] the amplitude that limits lines
+	energy     []float64      // [R] over the occupied bins of all frames
+	recut      [2]frameSpectra
+	lags       correlogram
+	phatLags   correlogram
+	cross      frameSpectra
 }
 
 // frameSpectra are one or several frames' split-complex spectra, one after the other.
@@ -100,14 +101,18 @@ func (c *Correlator) Analyse(g *Grid, maxReach float64) (Band, error) {
 		}
 	}
 	table := c.overlap()
-	c.finder.find(c.power, c.gain, c.framing.averages(table), c.framing.padRatio())
+	c.finder.find(c.power, c.framing.averages(table), c.framing.padRatio())
 	c.runs = c.finder.runs(c.runs[:0], c.framing.size)
 	c.bins = 0
 	for _, run := range c.runs {
 		c.bins += run[1] - run[0]
 	}
 	for i := range g.Re {
-		c.energy[i] = c.limit(&c.spectrum[i], c.gain[i], c.framing)
+		c.spectrum[i].limit(c.finder.lines[i], c.framing)
+		c.energy[i] = 0
+		for _, run := range c.runs {
+			c.energy[i] += sumFloat32(c.power[i][run[0]:run[1]])
+		}
 	}
 	df := g.SampleRate / float64(c.framing.size)
 	middle := float64(c.framing.size / 2)
@@ -152,9 +157,8 @@ func (c *Correlator) prepare(g *Grid, maxReach float64) error {
 	for len(c.spectrum) < r {
 		c.spectrum = append(c.spectrum, frameSpectra{})
 		c.power = append(c.power, nil)
-		c.gain = append(c.gain, nil)
 	}
-	c.power, c.gain = c.power[:r], c.gain[:r]
+	c.power = c.power[:r]
 	grow(&c.energy, r)
 	grow(&c.scale, r)
 	return nil
@@ -187,9 +191,7 @@ func (c *Correlator) plan(size int) *FFT {
 func (c *Correlator) transform(i int) {
 	g := c.grid
 	c.scale[i] = unitScale(g.Re[i], g.Im[i])
-	w := c.framing.window(&c.taper)
-	c.frames(&c.spectrum[i], g.Re[i], g.Im[i], w, c.scale[i], c.framing)
-	grow(&c.gain[i], c.framing.size)
+	c.frames(&c.spectrum[i], g.Re[i], g.Im[i], c.taper.of(c.framing), c.scale[i], c.framing)
 	power := grow(&c.power[i], c.framing.size)
 	clear(power)
 	for k := range c.framing.count {
@@ -222,16 +224,24 @@ func (c *Correlator) frames(dst *frameSpectra, inRe, inIm, window []float32, sca
 	}
 }
 
-// limit applies the gain that limits lines to the occupied bins and returns their energy.
-func (c *Correlator) limit(s *frameSpectra, gain []float32, f framing) float64 {
+// limit applies the gains that limit lines.
+func (s *frameSpectra) limit(lines []line, f framing) {
+	for k := range f.count {
+		re, im := s.frame(k, f.size)
+		for _, l := range lines {
+			re[l.bin] *= l.gain
+			im[l.bin] *= l.gain
+		}
+	}
+}
+
+// occupied returns the energy of the occupied bins of all frames.
+func (c *Correlator) occupied(s *frameSpectra, f framing) float64 {
 	energy := 0.0
 	for k := range f.count {
 		re, im := s.frame(k, f.size)
 		for _, run := range c.runs {
 			for j := run[0]; j < run[1]; j++ {
-				g := gain[j]
-				re[j] *= g
-				im[j] *= g
 				energy += float64(re[j]*re[j] + im[j]*im[j])
 			}
 		}
@@ -341,11 +351,11 @@ func (c *Correlator) recutFraming(shift int) (framing, bool) {
 		shift = -shift
 	}
 	left := f.samples - shift
-	if float64(shift) <= recutShare*float64(f.length) || left < minGrid {
-		return f, false
-	}
 	if !f.whole {
-		return hannFraming(left, f.length), left >= f.length
+		return hannFraming(left, f.length), float64(shift) > recutShare*float64(f.length) && left >= f.length
+	}
+	if shift == 0 || left < minGrid {
+		return f, false
 	}
 	size := f.size
 	f = wholeFraming(left)
@@ -356,14 +366,15 @@ func (c *Correlator) recutFraming(shift int) (framing, bool) {
 // cutAgain fills recut with frames of receivers a and b shifted against each other, and returns
 // the square root of the product of their energies.
 func (c *Correlator) cutAgain(a, b, shift int, f framing) float64 {
-	w := f.window(&c.taper)
+	w := c.recutTaper.of(f)
 	g := c.grid
 	fromA, fromB := max(0, -shift), max(0, shift)
 	product := 1.0
 	for k, cut := range [2]struct{ i, from int }{{a, fromA}, {b, fromB}} {
 		re, im := g.Re[cut.i][cut.from:cut.from+f.samples], g.Im[cut.i][cut.from:cut.from+f.samples]
 		c.frames(&c.recut[k], re, im, w, c.scale[cut.i], f)
-		product *= c.limit(&c.recut[k], c.gain[cut.i], f)
+		c.recut[k].limit(c.finder.lines[cut.i], f)
+		product *= c.occupied(&c.recut[k], f)
 	}
 	return math.Sqrt(product)
 }

@@ -13,6 +13,9 @@ const (
 	longFrameSeconds = 0.064 // clocks that are off by up to 32 ms are then found
 	longFrameLags    = 32
 
+	// Frames shorter than this resolve too little of the spectrum: the capture is then one frame, too.
+	shortFrame = 1024 // samples
+
 	// The single frame of a short capture rises and falls over this fraction of it and is padded with zeros to
 	// at least 1.75 times its length, so that lags up to 3/4 of it do not wrap.
 	taperFraction = 0.25
@@ -59,7 +62,7 @@ func newFraming(samples int, rate, reach float64, frameLength int) (framing, err
 	}
 	longest := max(longFrame, longFrameSeconds*rate, longFrameLags*reach)
 	length := powerOfTwoUpTo(min(samples/2, int(min(longest, maxFFT/2))*2-1))
-	if float64(length) >= lagsPerFrame*reach && length >= minFrameLength {
+	if float64(length) >= lagsPerFrame*reach && length >= shortFrame {
 		return hannFraming(samples, length), nil
 	}
 	return wholeFraming(samples), nil
@@ -92,9 +95,19 @@ func powerOfTwoUpTo(n int) int {
 	return p
 }
 
-// window returns the frame's window with alternating sign, which puts frequency 0 of an FFT in the middle.
-func (f framing) window(buffer *[]float32) []float32 {
-	w := grow(buffer, f.length)
+// taper is a frame's window with alternating sign, which puts frequency 0 of an FFT in the middle. It is made
+// anew only when the frame changes.
+type taper struct {
+	window []float32
+	whole  bool
+}
+
+func (t *taper) of(f framing) []float32 {
+	if len(t.window) == f.length && t.whole == f.whole {
+		return t.window
+	}
+	t.whole = f.whole
+	w := grow(&t.window, f.length)
 	shape := hannShape
 	if f.whole {
 		shape = tukeyShape
