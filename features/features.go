@@ -28,7 +28,8 @@ type Extractor struct {
 	contract     *contract.Contract
 	budget       Budget
 	aligner      *dsp.Aligner
-	signals      []dsp.Signal
+	buffers      []dsp.Signal // as many as the largest capture had receivers
+	signals      []dsp.Signal // of this capture
 	spectrograms map[float64]*dsp.Spectrogram // by sample rate
 	correlator   *dsp.Correlator              // nil where no pair's feature is asked for
 	correlation  dsp.Correlation
@@ -88,10 +89,10 @@ func (e *Extractor) Extract(capture *messages.Capture, network string, out *Feat
 
 // load converts the samples, into buffers kept from one capture to the next.
 func (e *Extractor) load(capture *messages.Capture) error {
-	for len(e.signals) < len(capture.Receivers) {
-		e.signals = append(e.signals[:cap(e.signals)], dsp.Signal{})
+	for len(e.buffers) < len(capture.Receivers) {
+		e.buffers = append(e.buffers, dsp.Signal{})
 	}
-	e.signals = e.signals[:len(capture.Receivers)]
+	e.signals = e.buffers[:len(capture.Receivers)]
 	for i := range capture.Receivers {
 		receiver, signal := &capture.Receivers[i], &e.signals[i]
 		n := receiver.Samples()
