@@ -3,9 +3,11 @@ package jetstream
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -106,6 +108,9 @@ func (c *Conn) natsOptions(o Options) ([]nats.Option, error) {
 		opts = append(opts, nats.InProcessServer(o.Embedded.server))
 	}
 	if o.CredentialsFile != "" {
+		if _, err := os.ReadFile(o.CredentialsFile); err != nil { // nats.go would report it with each attempt to connect
+			return nil, fail(CodeBadOption, err, "credentials file cannot be used: %v", err)
+		}
 		opts = append(opts, nats.UserCredentials(o.CredentialsFile))
 	}
 	if o.NKeyFile != "" {
@@ -116,6 +121,9 @@ func (c *Conn) natsOptions(o Options) ([]nats.Option, error) {
 		opts = append(opts, opt)
 	}
 	if o.CAFile != "" {
+		if pem, err := os.ReadFile(o.CAFile); err != nil || !x509.NewCertPool().AppendCertsFromPEM(pem) {
+			return nil, fail(CodeBadOption, err, "CA file %s holds no certificate that can be read", o.CAFile)
+		}
 		opts = append(opts, nats.RootCAs(o.CAFile))
 	}
 	if o.CertFile != "" || o.KeyFile != "" {
@@ -175,6 +183,15 @@ func (c *Conn) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
 		attrs = append(attrs, "subject", sub.Subject)
 	}
 	c.log.Error("NATS reported an error", attrs...)
+}
+
+// explain is the package's explain, which cannot know that no answer came because there is no connection.
+func (c *Conn) explain(subject string, err error) *Error {
+	e := explain(subject, err)
+	if e.Code == CodeTimeout && !c.Connected() {
+		return explain(subject, nats.ErrDisconnected)
+	}
+	return e
 }
 
 // MaxPayload is the size in bytes of the largest message, headers included, that the server takes.

@@ -68,7 +68,7 @@ func (d *Delivery) Nak(delay time.Duration) error {
 // Term removes the capture from its stream for good. Publish its dead letter first.
 func (d *Delivery) Term(reason string) error {
 	defer d.settle()
-	return d.publish("+TERM " + headerText(reason))
+	return d.publish("+TERM " + reasonText(reason))
 }
 
 // InProgress starts the time to acknowledge anew, for work that takes longer than AckWait.

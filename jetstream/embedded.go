@@ -17,6 +17,9 @@ import (
 // a dead letter carries more than the capture did.
 const MaxPayload = 8<<20 + 64<<10
 
+// startTime is how long recovering the streams may take.
+const startTime = 5 * time.Minute
+
 // EmbeddedOptions configure a NATS server inside this process.
 type EmbeddedOptions struct {
 	StoreDir   string       // JetStream's files; one server at a time
@@ -50,16 +53,34 @@ func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
 		lock.Close()
 		return nil, fail(CodeBadOption, err, "the embedded NATS server does not start: %v", err)
 	}
-	logger := &serverLog{log: o.Log}
+	logger := &serverLog{log: o.Log, fatal: make(chan string, 1)}
 	s.SetLoggerV2(logger, false, false, false)
 	e := &Embedded{server: s, lock: lock}
 	s.Start()
-	if !s.ReadyForConnections(30*time.Second) || !s.JetStreamEnabled() {
+	if why := e.waitReady(logger.fatal); why != "" {
 		e.Shutdown()
-		return nil, fail(CodeServer, nil, "the embedded NATS server on %q did not come up: %s", o.Listen, logger.lastError())
+		return nil, fail(CodeServer, nil, "the embedded NATS server on %q did not come up: %s", o.Listen, why)
 	}
 	warnIfOpen(o.Log, opts.Host, opts.DontListen)
 	return e, nil
+}
+
+// waitReady returns "" once the server takes connections, or why it does not.
+func (e *Embedded) waitReady(fatal <-chan string) string {
+	for end := time.Now().Add(startTime); time.Now().Before(end); {
+		if e.server.ReadyForConnections(100 * time.Millisecond) {
+			if !e.server.JetStreamEnabled() {
+				return "it has no JetStream"
+			}
+			return ""
+		}
+		select {
+		case why := <-fatal: // where a server of its own would end its process
+			return why
+		default:
+		}
+	}
+	return "it was not ready after " + startTime.String()
 }
 
 func (o EmbeddedOptions) serverOptions() (*server.Options, error) {
@@ -138,22 +159,22 @@ func lockDir(dir string) (*os.File, error) {
 
 // serverLog writes nats-server's log to slog: its notices are detail here, its warnings and errors are not.
 type serverLog struct {
-	log  *slog.Logger
-	last lastText
+	log   *slog.Logger
+	fatal chan string // cap 1: the first fatal error
 }
 
 func (l *serverLog) Noticef(format string, v ...any) { l.log.Debug(serverLine(format, v)) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.log.Debug(serverLine(format, v)) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.log.Debug(serverLine(format, v)) }
 func (l *serverLog) Warnf(format string, v ...any)   { l.log.Warn(serverLine(format, v)) }
+func (l *serverLog) Errorf(format string, v ...any)  { l.log.Error(serverLine(format, v)) }
 
-func (l *serverLog) Errorf(format string, v ...any) {
-	l.last.set(fmt.Sprintf(format, v...))
-	l.log.Error(serverLine(format, v))
+func (l *serverLog) Fatalf(format string, v ...any) {
+	l.Errorf(format, v...)
+	select {
+	case l.fatal <- fmt.Sprintf(format, v...):
+	default:
+	}
 }
-
-func (l *serverLog) Fatalf(format string, v ...any) { l.Errorf(format, v...) }
-
-func (l *serverLog) lastError() string { return l.last.get() }
 
 func serverLine(format string, v []any) string { return "nats-server: " + fmt.Sprintf(format, v...) }

@@ -48,15 +48,18 @@ func (c *Conn) publish(ctx context.Context, msg *nats.Msg, again func(*Error) bo
 		return Stored{}, fail(CodeTooLarge, nil, "the message for %s has %d bytes; the server takes %d (its max_payload)", msg.Subject, size, c.MaxPayload())
 	}
 	unsure := false // an earlier attempt may have been stored although its answer did not come
+	var last *Error
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		stored, err := c.publishOnce(ctx, msg)
 		if err == nil {
 			stored.Duplicate = stored.Duplicate && !unsure
 			return stored, nil
 		}
-		e := explain(msg.Subject, err)
-		if !again(e) || !sleep(ctx, jitter(pause)) {
-			return Stored{}, e
+		if last == nil || ctx.Err() == nil { // when ctx ends, what went wrong before says more
+			last = c.explain(msg.Subject, err)
+		}
+		if !again(last) || c.nc.IsClosed() || !sleep(ctx, jitter(pause)) {
+			return Stored{}, last
 		}
 		unsure = true
 	}

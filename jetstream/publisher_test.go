@@ -92,7 +92,7 @@ func TestNoFoxhuntIsListening(t *testing.T) {
 	if _, err := c.Lag(t.Context(), jetstream.DefaultTopology(), 0); code(err) != jetstream.CodeNoStream {
 		t.Errorf("lag without a stream: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if err := c.PublishFix(ctx, "fixes.net.a", "id", "application/json", nil); code(err) != jetstream.CodeNoStream {
 		t.Errorf("a fix without a stream: %v", err)

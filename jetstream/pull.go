@@ -53,6 +53,7 @@ func (s *Source) pull(messages, bytes int) (got int, end pullEnd) {
 	for got < messages {
 		select {
 		case msg := <-s.msgs:
+			silence.Reset(pullExpiry + graceTime)
 			code, text := statusOf(msg)
 			if code == "" {
 				s.accept(msg)

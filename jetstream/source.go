@@ -59,10 +59,10 @@ type SourceStats struct {
 }
 
 // Pull requests live for a second only: an open one cannot be withdrawn without losing what the server is just sending, so
-// a clean stop waits for its end. One that is not answered for graceTime longer is lost.
+// a clean stop waits for its end. One of which nothing is heard for graceTime longer is lost.
 const (
 	pullExpiry = time.Second
-	graceTime  = 2 * time.Second
+	graceTime  = 5 * time.Second
 )
 
 // NewSource starts pulling from t's Workers consumer, which it creates if it is missing, now or later.

@@ -1,17 +1,14 @@
 package jetstream
 
-import (
-	"strings"
-	"sync"
-)
+import "strings"
 
-// maxHeaderText bounds a header's value in bytes, so that a dead letter stays within what the server takes.
-const maxHeaderText = 1024
+// maxReason bounds a reason in bytes, so that whatever an error says stays within what a reason may be.
+const maxReason = 1024
 
-// headerText makes any text fit for a header or a reason: one line, bounded, printable.
-func headerText(s string) string {
-	if len(s) > maxHeaderText {
-		s = s[:maxHeaderText]
+// reasonText makes any text fit for a reason: one line, bounded, printable.
+func reasonText(s string) string {
+	if len(s) > maxReason {
+		s = s[:maxReason]
 	}
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
@@ -19,22 +16,4 @@ func headerText(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
-}
-
-// lastText is a string that one goroutine writes and another reads.
-type lastText struct {
-	mu   sync.Mutex
-	text string
-}
-
-func (l *lastText) set(s string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.text = s
-}
-
-func (l *lastText) get() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text
 }
