@@ -30,7 +30,6 @@ type request struct {
 }
 
 type batch struct {
-	shape    string
 	size     int // captures it may hold
 	deadline time.Time
 	requests []*request
@@ -93,15 +92,14 @@ func nextDue(open []*batch, now time.Time) int {
 }
 
 func add(open []*batch, r *request, deadline time.Time, size int) []*batch {
-	shape := shapeOf(r.tensors)
 	for _, batch := range open {
-		if batch.shape == shape && len(batch.requests) < batch.size {
+		if len(batch.requests) < batch.size && sameShapes(batch.requests[0].tensors, r.tensors) {
 			batch.requests = append(batch.requests, r)
 			return open
 		}
 	}
 	size = min(size, max(1, maxBatchValues/values(r.tensors)))
-	return append(open, &batch{shape: shape, size: size, deadline: deadline, requests: []*request{r}})
+	return append(open, &batch{size: size, deadline: deadline, requests: []*request{r}})
 }
 
 // maxBatchValues bounds the features of a batch. ONNX Runtime keeps the largest memory that a run ever took, and large
@@ -116,12 +114,8 @@ func values(tensors []contract.Tensor) (n int) {
 	return max(n, 1)
 }
 
-func shapeOf(tensors []contract.Tensor) string {
-	var b []byte
-	for i := range tensors {
-		b = fmt.Append(b, tensors[i].Shape[1:])
-	}
-	return string(b)
+func sameShapes(a, b []contract.Tensor) bool {
+	return slices.EqualFunc(a, b, func(x, y contract.Tensor) bool { return slices.Equal(x.Shape, y.Shape) })
 }
 
 // do sends one request through the model and waits for its answer.
