@@ -24,8 +24,9 @@ const (
 	// that fills most of the band.
 	stopBand = 20
 
-	// falseAlarm is the chance that any cell of a spectrum without signals is marked.
-	falseAlarm = 1e-3
+	// The chances that any cell of a spectrum without signals is marked, as certainly and as likely occupied.
+	certainAlarm = 1e-6
+	likelyAlarm  = 1e-3
 
 	// floorSpread is the relative standard deviation of the averages that the noise floor is found from, where
 	// the band holds enough of them.
@@ -48,18 +49,19 @@ type Band struct {
 // the band, narrow ones first, so that narrow strong and wide weak signals are both found. A signal that
 // fills the band leaves no floor: nothing stands out, and everything that passes the receivers is taken.
 type bandFinder struct {
-	cells    int
-	bins     int         // a cell
-	dof      float64     // independent values averaged in a cell (shape of its gamma distribution)
-	score    float64     // normal score from which an excess is no chance
-	lines    [][]line    // [R] bins that were limited
-	level    [][]float32 // [R][cells] mean power without lines; then as a ratio to the floor
-	sums     [][]float64 // [R][cells+1] running sums of level over unmarked cells
-	free     []int       // [cells+1] running count of unmarked cells
-	marked   []bool      // [cells]
-	excess   []float64   // [cells] second-largest ratio to the floor
-	scratch  []float32
-	smoothed []float64
+	cells     int
+	bins      int     // a cell
+	dof       float64 // independent values averaged in a cell (shape of its gamma distribution)
+	receivers int
+	flat      bool        // marked without regard to the excess
+	lines     [][]line    // [R] bins that were limited
+	level     [][]float32 // [R][cells] mean power without lines; then as a ratio to the floor
+	sums      [][]float64 // [R][cells+1] running sums of level over unmarked cells
+	free      []int       // [cells+1] running count of unmarked cells
+	marked    []bool      // [cells]
+	excess    []float64   // [cells] second-largest ratio to the floor
+	scratch   []float32
+	smoothed  []float64
 }
 
 // line is a bin that stands out as a line, and the gain that brings it to the level around it.
@@ -68,31 +70,56 @@ type line struct {
 	gain float32
 }
 
-// find marks the occupied cells, given power spectra that average over count values a bin, of bins that lie
+// find finds the levels of all cells over the noise floors, given power spectra that average over count values a bin, of bins that lie
 // pad times finer than the spectra resolve. Where power stands out as a line it is limited in place, and
 // lines says by what amplitude.
 func (b *bandFinder) find(power [][]float32, count, pad float64) {
+	b.receivers = len(power)
 	size := len(power[0])
 	b.bins = max(1, min(int(cellBins*pad+0.5), size/16))
 	b.cells = size / b.bins
 	// The powers of bins of a Hann window are correlated: (2/3)^2 with the next one, (1/6)^2 with the one after.
 	b.dof = max(1, count*float64(b.bins)/pad/1.95)
-	// About twice as many windows are looked at as there are cells. No credit is given for two receivers having
-	// to agree: where all hear one strong noise-like signal their fluctuations are the same.
-	b.score = normalScore(falseAlarm / (2 * float64(b.cells)))
 	for len(b.level) < len(power) {
 		b.level = append(b.level, nil)
 		b.sums = append(b.sums, nil)
 		b.lines = append(b.lines, nil)
 	}
 	grow(&b.marked, b.cells)
-	clear(b.marked)
 	grow(&b.excess, b.cells)
 	for i := range power {
 		b.limitLines(i, power[i], count)
 		b.normalise(i)
 	}
-	b.mark(len(power))
+	for c := range b.excess {
+		b.excess[c], _ = b.secondLargest(func(i int) float64 { return float64(b.level[i][c]) })
+	}
+}
+
+// markCertain marks what cannot be chance, and says whether there is any. About twice as many windows are looked
+// at as there are cells. No credit is given for two receivers having to agree: where all hear one strong
+// noise-like signal their fluctuations are the same.
+func (b *bandFinder) markCertain() bool {
+	return b.mark(normalScore(certainAlarm / (2 * float64(b.cells))))
+}
+
+// markLikely marks what cannot be chance if two receivers' fluctuations are independent, and says whether there
+// is any.
+func (b *bandFinder) markLikely() bool {
+	return b.mark(normalScore(math.Sqrt(likelyAlarm / (2 * float64(b.cells) * float64(PairCount(b.receivers))))))
+}
+
+// markAll marks everything that passes at least two receivers' filters.
+func (b *bandFinder) markAll() {
+	b.flat = true
+	any := false
+	for c := range b.marked {
+		b.marked[c] = b.excess[c] > 0
+		any = any || b.marked[c]
+	}
+	for c := range b.marked {
+		b.marked[c] = b.marked[c] || !any
+	}
 }
 
 // cell returns the bins of a cell; the last one takes what is left over.
@@ -196,32 +223,20 @@ func noiseFloor(ascending []float64, dof float64) float64 {
 	}
 }
 
-// mark sets marked and excess from the levels of r receivers.
-func (b *bandFinder) mark(r int) {
+// mark marks what exceeds the floors by the given score, and says whether there is any.
+func (b *bandFinder) mark(score float64) bool {
+	b.flat = false
+	clear(b.marked)
 	any := false
 	for width, stale := 1, true; width <= max(1, b.cells/2); width *= 2 {
 		if stale {
-			b.accumulate(r)
+			b.accumulate()
 		}
-		stale = b.markScale(r, width)
+		stale = b.markScale(width, score)
 		any = any || stale
 	}
-	for c := range b.excess {
-		b.excess[c], _ = b.secondLargest(r, func(i int) float64 { return float64(b.level[i][c]) })
-	}
-	if any {
-		b.fillGaps()
-		return
-	}
-	for c := range b.marked {
-		b.marked[c] = b.excess[c] > 0
-		any = any || b.marked[c]
-	}
-	if !any {
-		for c := range b.marked {
-			b.marked[c] = true
-		}
-	}
+	b.fillGaps()
+	return any
 }
 
 // runs appends the occupied bins as ranges [low, high), ascending.
@@ -247,7 +262,10 @@ func (b *bandFinder) spread() float64 {
 		if !m {
 			continue
 		}
-		w := max(b.excess[c]-1, 0.02)
+		w := 1.0
+		if !b.flat {
+			w = max(b.excess[c]-1, 0.02)
+		}
 		f := float64(c) - float64(b.cells)/2
 		sum += w
 		first += w * f
@@ -258,7 +276,7 @@ func (b *bandFinder) spread() float64 {
 	return math.Sqrt(12*max(0, second/sum-mean*mean)+1) * float64(b.bins)
 }
 
-func (b *bandFinder) accumulate(r int) {
+func (b *bandFinder) accumulate() {
 	free := grow(&b.free, b.cells+1)
 	free[0] = 0
 	for c, m := range b.marked {
@@ -267,7 +285,7 @@ func (b *bandFinder) accumulate(r int) {
 			free[c+1]++
 		}
 	}
-	for i := range r {
+	for i := range b.receivers {
 		sums := grow(&b.sums[i], b.cells+1)
 		sums[0] = 0
 		for c, v := range b.level[i] {
@@ -281,7 +299,7 @@ func (b *bandFinder) accumulate(r int) {
 
 // markScale looks at windows of width cells; where at least two receivers hear more than their floors it marks
 // the part of the window and of its surroundings that carries the excess.
-func (b *bandFinder) markScale(r, width int) bool {
+func (b *bandFinder) markScale(width int, score float64) bool {
 	any := false
 	for low := 0; low+width <= b.cells; low += max(1, width/2) {
 		high := low + width
@@ -289,9 +307,9 @@ func (b *bandFinder) markScale(r, width int) bool {
 		if 2*n <= width {
 			continue
 		}
-		sum, who := b.secondLargest(r, func(i int) float64 { return b.sums[i][high] - b.sums[i][low] })
+		sum, who := b.secondLargest(func(i int) float64 { return b.sums[i][high] - b.sums[i][low] })
 		mean := sum / float64(n)
-		if mean > max(minExcess, gammaQuantile(b.dof*float64(n), b.score)) {
+		if mean > max(minExcess, gammaQuantile(b.dof*float64(n), score)) {
 			any = b.markInterval(b.level[who], max(0, low-width), min(b.cells, high+width), (1+mean)/2) || any
 		}
 	}
@@ -322,10 +340,10 @@ func (b *bandFinder) markInterval(level []float32, low, high int, middle float64
 	return bestTo > bestFrom
 }
 
-// secondLargest returns the second largest of the r receivers' values, and whose it is.
-func (b *bandFinder) secondLargest(r int, value func(i int) float64) (second float64, who int) {
+// secondLargest returns the second largest of the receivers' values, and whose it is.
+func (b *bandFinder) secondLargest(value func(i int) float64) (second float64, who int) {
 	first, firstWho := 0.0, 0
-	for i := range r {
+	for i := range b.receivers {
 		v := value(i)
 		if v > first {
 			first, firstWho, second, who = v, i, first, firstWho

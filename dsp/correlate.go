@@ -5,9 +5,12 @@ import (
 	"slices"
 )
 
-// recutShare: a pair whose lag is more than this share of a Hann frame is cut again, so that the frames of both
-// hold the same emission. Whole captures are always cut again.
-const recutShare = 1.0 / 32
+// A pair whose lag is more than this share of a frame is cut again, so that the frames of both hold the same
+// emission. A capture of one frame has no others to average over what they do not share.
+const (
+	recutShare      = 1.0 / 32
+	recutShareWhole = 1.0 / 256
+)
 
 // Correlation holds the correlations of all P pairs of a capture, pair (0,1) first, then (0,2), ...
 // A lag is positive when the signal reaches the second receiver of the pair later. Correlate grows the slices
@@ -39,6 +42,7 @@ type Correlator struct {
 	tukey   overlapTable
 	finder  bandFinder
 	grid    *Grid
+	ready   bool // the grid has been analysed
 	framing framing
 	band    Band
 	runs    [][2]int // occupied bins
@@ -49,7 +53,6 @@ type Correlator struct {
 	scale      []float32      // [R] what brings a receiver's largest sample to 1
 	spectrum   []frameSpectra // [R] all frames, bins ascending in frequency, lines limited
 	power      [][]float32    // [R][size]
-	gain       [][]float32    // [R][size] the amplitude that limits lines
 	energy     []float64      // [R] over the occupied bins of all frames
 	recut      [2]frameSpectra
 	lags       correlogram
@@ -100,20 +103,11 @@ func (c *Correlator) Analyse(g *Grid, maxReach float64) (Band, error) {
 			return Band{}, refuse("bad_samples", "rx[%d] holds NaN or infinite samples", i)
 		}
 	}
-	table := c.overlap()
-	c.finder.find(c.power, c.framing.averages(table), c.framing.padRatio())
-	c.runs = c.finder.runs(c.runs[:0], c.framing.size)
-	c.bins = 0
-	for _, run := range c.runs {
-		c.bins += run[1] - run[0]
-	}
+	c.finder.find(c.power, c.framing.averages(c.overlap()), c.framing.padRatio())
 	for i := range g.Re {
 		c.spectrum[i].limit(c.finder.lines[i], c.framing)
-		c.energy[i] = 0
-		for _, run := range c.runs {
-			c.energy[i] += sumFloat32(c.power[i][run[0]:run[1]])
-		}
 	}
+	c.chooseBand()
 	df := g.SampleRate / float64(c.framing.size)
 	middle := float64(c.framing.size / 2)
 	c.band = Band{
@@ -122,13 +116,64 @@ func (c *Correlator) Analyse(g *Grid, maxReach float64) (Band, error) {
 		Bandwidth:     c.finder.spread() * df,
 		TimeBandwidth: c.timeBandwidth(c.framing),
 	}
+	c.ready = true
 	return c.band, nil
+}
+
+// chooseBand takes the bins that are certainly occupied. Where none are, those that are likely to be or all that
+// pass the receivers, whichever correlates with the greater significance.
+func (c *Correlator) chooseBand() {
+	if c.finder.markCertain() {
+		c.useMarked()
+		return
+	}
+	likely := 0.0
+	if c.finder.markLikely() {
+		c.useMarked()
+		likely = c.significance()
+	}
+	c.finder.markAll()
+	c.useMarked()
+	if likely > 0 && likely > c.significance() {
+		c.finder.markLikely()
+		c.useMarked()
+	}
+}
+
+// useMarked takes the finder's marked cells for the occupied band.
+func (c *Correlator) useMarked() {
+	c.runs = c.finder.runs(c.runs[:0], c.framing.size)
+	c.bins = 0
+	for _, run := range c.runs {
+		c.bins += run[1] - run[0]
+	}
+	for i := range c.grid.Re {
+		c.energy[i] = 0
+		for _, run := range c.runs {
+			c.energy[i] += sumFloat32(c.power[i][run[0]:run[1]])
+		}
+	}
+}
+
+// significance is the log likelihood ratio of the pairs' highest correlations against none, the sum of
+// -N ln(1 - rho^2).
+func (c *Correlator) significance() float64 {
+	n := c.timeBandwidth(c.framing)
+	sum := 0.0
+	for a := range c.grid.Re {
+		for b := a + 1; b < len(c.grid.Re); b++ {
+			norm := math.Sqrt(c.energy[a] * c.energy[b])
+			rho, _ := c.correlogram(ChannelCorrelation, &c.spectrum[a], &c.spectrum[b], c.framing, norm, 0).peak(math.Inf(-1), math.Inf(1))
+			sum -= n * math.Log1p(-min(rho*rho, 1-1e-9))
+		}
+	}
+	return sum
 }
 
 // prepare checks the grid, chooses the frames and sizes the buffers.
 func (c *Correlator) prepare(g *Grid, maxReach float64) error {
 	r, n := len(g.Re), g.Samples()
-	c.grid = nil
+	c.ready = false
 	if r < 2 || len(g.Im) != r || len(g.Offset) != r {
 		return refuse("bad_shape", "a grid of %d receivers; want at least 2", r)
 	}
@@ -255,7 +300,7 @@ func (c *Correlator) occupied(s *frameSpectra, f framing) float64 {
 // Errors: bad_shape when reach does not hold one value a pair or Analyse has not succeeded, bad_config when a
 // reach is negative or not a number.
 func (c *Correlator) Correlate(reach []float64, out *Correlation) error {
-	if c.grid == nil {
+	if !c.ready {
 		return refuse("bad_shape", "nothing analysed to correlate")
 	}
 	r := len(c.grid.Re)
@@ -354,7 +399,7 @@ func (c *Correlator) recutFraming(shift int) (framing, bool) {
 	if !f.whole {
 		return hannFraming(left, f.length), float64(shift) > recutShare*float64(f.length) && left >= f.length
 	}
-	if shift == 0 || left < minGrid {
+	if float64(shift) <= recutShareWhole*float64(f.length) || left < minGrid {
 		return f, false
 	}
 	size := f.size

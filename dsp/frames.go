@@ -4,14 +4,14 @@ import "math"
 
 const (
 	// A frame is at least this many times the largest lag, so that two frames cut at the same time hold
-	// almost the same emission. Where the capture is too short for that, it is one frame by itself.
-	lagsPerFrame = 16
+	// mostly the same emission. Where the capture is too short for that, it is one frame by itself.
+	lagsPerFrame = 8
 
 	// Frames by the rule are no longer than the longest of these three (rounded up to a power of two):
 	// longer ones resolve nothing more and only cost.
 	longFrame        = 8192  // samples
 	longFrameSeconds = 0.064 // clocks that are off by up to 32 ms are then found
-	longFrameLags    = 32
+	longFrameLags    = 16
 
 	// Frames shorter than this resolve too little of the spectrum: the capture is then one frame, too.
 	shortFrame = 1024 // samples
