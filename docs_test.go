@@ -1,0 +1,30 @@
+package foxhunt_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestRefusalsAreDocumented looks in docs/messages.md for every code that a capture can be refused with.
+func TestRefusalsAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("docs/messages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("messages/refusal.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := regexp.MustCompile(`Code\w+\s+= "(\w+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(codes) < 20 {
+		t.Fatalf("found %d codes in messages/refusal.go; the pattern no longer fits", len(codes))
+	}
+	notOfCaptures := "bad_content_type bad_dead_letter bad_truth"
+	for _, code := range codes {
+		if !strings.Contains(string(doc), "`"+code[1]+"`") && !strings.Contains(notOfCaptures, code[1]) {
+			t.Errorf("docs/messages.md does not explain %s", code[1])
+		}
+	}
+}
