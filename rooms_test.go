@@ -19,17 +19,18 @@ var rooms = map[string][]string{
 	"contract":                {"dsp"},
 	"features":                {"contract", "dsp", "geo", "messages"},
 	"cache":                   {"github.com/redis/go-redis/v9", "github.com/maypok86/otter/v2"},
+	"cache/redistest":         {},
 	"jetstream":               {"messages", "github.com/nats-io", "golang.org/x/sync"},
 	"jetstream/jetstreamtest": {"jetstream"},
 	"metrics":                 {"github.com/prometheus"},
-	"model":                   {"contract", "dsp", "github.com/yalue/onnxruntime_go"},
+	"model":                   {"contract", "dsp", "github.com/yalue/onnxruntime_go", "google.golang.org/protobuf"},
 	"model/graph":             {"google.golang.org/protobuf"},
 	"model/grid":              {"model/graph", "contract", "dsp"},
 	"model/modeltest":         {"model", "model/graph", "contract", "dsp", "google.golang.org/protobuf"},
 	"worker":                  {"messages", "contract", "features", "dsp", "geo"},
 	"station":                 {"messages", "github.com/goccy/go-yaml"},
 	"sim":                     {"messages", "geo", "dsp"},
-	"evaluate":                {"sim", "features", "contract", "model", "geo", "messages", "dsp"},
+	"evaluate":                {"sim", "features", "contract", "model", "geo", "messages", "dsp", "golang.org/x/sync"},
 }
 
 type goPackage struct {
