@@ -140,6 +140,29 @@ func TestEqualPathsAndClockErrors(t *testing.T) {
 	}
 }
 
+// Noise and bandwidth together decide how well a delay can be measured; the spread of
+// measured delays is the theory's: (1 + 2s)/(2 N kappa s^2).
+func TestDelaySpreadIsTheTheorys(t *testing.T) {
+	s := pair(Noise{30e3})
+	s.Emitters[0].SNR = []float64{6, 6}
+	snr := math.Pow(10, 0.6)
+	kappa := math.Pow(2*math.Pi*30e3, 2) / 12
+	s.Receivers[0].Bandwidth, s.Receivers[1].Bandwidth = 30e3, 30e3 // no noise beside the signal
+	// delay tapers the samples, and so uses two thirds of them.
+	n := 0.064 * 30e3 * 2 / 3
+	want := math.Sqrt((1 + 2*snr) / (2 * n * kappa * snr * snr))
+	var squares float64
+	const trials = 60
+	for seed := range uint64(trials) {
+		c := record(t, s, seed)
+		d := delay(t, &c.Receivers[0], &c.Receivers[1])
+		squares += d * d
+	}
+	if got := math.Sqrt(squares / trials); got < 0.75*want || got > 1.35*want {
+		t.Errorf("delays spread by %.1f ns, want %.1f", got*1e9, want*1e9)
+	}
+}
+
 func TestClockJitterIsDrawnAnew(t *testing.T) {
 	s := pair(Noise{40e3})
 	s.Emitters[0].SNR = []float64{60, 60}
