@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"math"
+	"math/rand/v2"
 	"time"
 
 	"foxhunt/geo"
@@ -52,5 +54,21 @@ func Demo(start time.Time) *Scene {
 			ClockJitter: 200e-9, ClockSigma: 200e-9, RateError: 0.5e-6, StartJitter: 1e-3,
 		})
 	}
+	s.roughen()
 	return s
+}
+
+// roughen gives every path what towns and hills do to it: it is up to some microseconds longer than the direct line,
+// and followed by an echo. Without that the fixes would be better than their ellipses, which allow for it.
+func (s *Scene) roughen() {
+	r := rand.New(rand.NewPCG(s.Seed, 0))
+	for i := range s.Emitters {
+		for range s.Receivers {
+			s.Emitters[i].Links = append(s.Emitters[i].Links, Link{
+				Excess:    1.5e-6 * math.Abs(r.NormFloat64()),
+				EchoDelay: 1e-6 + 4e-6*r.Float64(),
+				EchoGain:  -6 - 10*r.Float64(),
+			})
+		}
+	}
 }

@@ -147,8 +147,8 @@ func fixLine(fix *messages.Fix) string {
 		}
 	}
 	u := fix.Uncertainty
-	return fmt.Sprintf("%s  %s/%s  %9.4f MHz  %s  ±%s x %s at %+.0f°  confidence %.2f  %d/%d receivers%s",
-		fix.Time.Time().Format("15:04:05.0"), fix.Network, fix.Source, fix.Frequency/1e6, coordinates(fix.Position),
+	return fmt.Sprintf("%s  %-20s  %9.4f MHz  %s  ±%7s x %7s at %+3.0f°  confidence %.2f  %d/%d receivers%s",
+		fix.Time.Time().Format("15:04:05.0"), fix.Network+"/"+fix.Source, fix.Frequency/1e6, coordinates(fix.Position),
 		metres(u.SemiMajor), metres(u.SemiMinor), u.Theta, fix.Confidence, used, len(fix.Receivers), out)
 }
 
