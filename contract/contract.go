@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 
 	"foxhunt/dsp"
@@ -115,8 +116,8 @@ func Parse(text []byte) (*Contract, error) {
 	if err := decoder.Decode(c); err != nil {
 		return nil, refuse("not a contract: %v", err)
 	}
-	if decoder.More() {
-		return nil, refuse("more than one JSON value")
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, refuse("something follows the contract's closing brace")
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -124,11 +125,12 @@ func Parse(text []byte) (*Contract, error) {
 	return c, nil
 }
 
-// JSON is the contract's canonical text: the same contract always gives the same bytes.
+// JSON is a valid contract's canonical text: the same contract always gives the same bytes, whatever text it was parsed
+// from.
 func (c *Contract) JSON() []byte {
 	text, err := json.Marshal(c)
 	if err != nil {
-		panic("contract: a struct of numbers and strings does not marshal: " + err.Error())
+		panic("contract: not a valid one: " + err.Error()) // a NaN, which Validate refuses
 	}
 	return text
 }
@@ -221,12 +223,12 @@ func (c *Contract) validateInputs() error {
 	return c.validatePairs(features)
 }
 
-// validatePairs holds the features of pairs together: they all come from the one correlation that is configured.
+// validatePairs holds the features of pairs together: they all belong to the one correlation that is configured.
 func (c *Contract) validatePairs(features []Feature) error {
-	ofPairs := []Feature{Lag, LagWindow, Bandwidth, TimeBandwidth, FullPeak}
+	ofPairs := []Feature{Lag, LagWindow, Bandwidth, TimeBandwidth, FullPeak, PairMask}
 	for _, f := range features {
 		if slices.Contains(ofPairs, f) && c.Input(CrossCorrelation) == nil {
-			return refuse("feature %q needs an input of feature cross_correlation, which configures it", f)
+			return refuse("feature %q needs an input of feature cross_correlation, which it belongs to", f)
 		}
 	}
 	if c.Input(CrossCorrelation) != nil && c.Receivers.Min < 2 {
@@ -266,12 +268,13 @@ func (in *Input) validate() error {
 
 func (c *Contract) validateOutputs() error {
 	known := []Kind{Position, Covariance, Sigma, SigmaTheta, Confidence, ReceiverUsed, ReceiverResidual}
+	var names []string
 	var kinds []Kind
 	uncertainties := 0
 	for _, output := range c.Outputs {
 		switch {
-		case output.Name == "":
-			return refuse("an output has no name")
+		case output.Name == "" || slices.Contains(names, output.Name):
+			return refuse("output name %q is empty or given twice", output.Name)
 		case !slices.Contains(known, output.Kind):
 			return refuse("output %q: unknown kind %q", output.Name, output.Kind)
 		case slices.Contains(kinds, output.Kind):
@@ -279,7 +282,7 @@ func (c *Contract) validateOutputs() error {
 		case output.Kind == Covariance || output.Kind == Sigma || output.Kind == SigmaTheta:
 			uncertainties++
 		}
-		kinds = append(kinds, output.Kind)
+		names, kinds = append(names, output.Name), append(kinds, output.Kind)
 	}
 	if !slices.Contains(kinds, Position) || uncertainties != 1 {
 		return refuse("outputs are %v; want position and exactly one of covariance, sigma, sigma_theta", kinds)
