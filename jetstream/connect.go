@@ -39,6 +39,7 @@ type Options struct {
 type Conn struct {
 	nc   *nats.Conn
 	js   js.JetStream
+	in   *Embedded // the server, when it is in this process
 	log  *slog.Logger
 	subj refusals
 
@@ -61,7 +62,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if o.URL == "" && o.Embedded == nil {
 		return nil, fail(CodeBadOption, nil, "no NATS URL is given; want for example nats://127.0.0.1:4222")
 	}
-	c := &Conn{log: o.Log}
+	c := &Conn{log: o.Log, in: o.Embedded}
 	opts, err := c.natsOptions(o)
 	if err != nil {
 		return nil, err
@@ -200,8 +201,14 @@ func (c *Conn) MaxPayload() int64 { return c.nc.MaxPayload() }
 // Connected reports whether the connection is up at this moment.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
-// Server is the URL of the server connected to, without secrets.
-func (c *Conn) Server() string { return c.nc.ConnectedUrlRedacted() }
+// Server is the URL of the server connected to, without secrets. For an embedded server it is the URL that others
+// connect to, which the connection itself does not know.
+func (c *Conn) Server() string {
+	if c.in != nil {
+		return c.in.ClientURL()
+	}
+	return c.nc.ConnectedUrlRedacted()
+}
 
 // Reconnects counts how often the connection came back.
 func (c *Conn) Reconnects() uint64 { return c.reconnects.Load() }
