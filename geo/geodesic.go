@@ -80,11 +80,10 @@ type canonicalLine struct {
 	sin1, cos1, sin2, cos2 float64 // parametric latitudes
 }
 
-func newCanonicalLine(lat1, lat2 float64) *canonicalLine {
-	var l canonicalLine
+func newCanonicalLine(lat1, lat2 float64) (l canonicalLine) {
 	l.sin1, l.cos1 = reducedLatitude(lat1)
 	l.sin2, l.cos2 = reducedLatitude(lat2)
-	return &l
+	return l
 }
 
 // solve returns the length and the sines and cosines of both azimuths for a

@@ -12,13 +12,13 @@ type greatEllipse struct {
 	c3         [5]float64
 }
 
-func newGreatEllipse(sin0, cos0 float64) *greatEllipse {
+func newGreatEllipse(sin0, cos0 float64) greatEllipse {
 	k2 := eccentricity2nd2 * cos0 * cos0 // (9)
 	e := k2 / (2*(1+math.Sqrt(1+k2)) + k2)
 	e2 := e * e
 	e3, e4, e5, e6 := e2*e, e2*e2, e2*e2*e, e2*e2*e2
 	const n = thirdFlattening
-	return &greatEllipse{
+	return greatEllipse{
 		sin0: sin0, cos0: cos0,
 		a1: (1 + e2/4 + e4/64 + e6/256) / (1 - e), // (17)
 		c1: [6]float64{ // (18)

@@ -135,6 +135,8 @@ func TestRefusals(t *testing.T) {
 func BenchmarkCapture3x4480(b *testing.B) {
 	s := Demo(noon())
 	s.Receivers, s.Duration = s.Receivers[:3], 4480.0/48e3
+	s.Emitters = s.Emitters[:1]
+	s.Emitters[0].Links = s.Emitters[0].Links[:3]
 	for b.Loop() {
 		if _, _, err := s.Capture(0, noon(), 1); err != nil {
 			b.Fatal(err)
@@ -145,7 +147,9 @@ func BenchmarkCapture3x4480(b *testing.B) {
 func BenchmarkCapture8x250000(b *testing.B) {
 	s := Demo(noon())
 	s.Receivers, s.Duration = append(s.Receivers, s.Receivers[0]), 1
+	s.Emitters = s.Emitters[:1]
 	s.Emitters[0].Waveform = Noise{200e3}
+	s.Emitters[0].Links = append(s.Emitters[0].Links, Link{})
 	s.Receivers[7].Station = "eighth"
 	for i := range s.Receivers {
 		s.Receivers[i].SampleRate, s.Receivers[i].Bandwidth = 250e3, 0
