@@ -47,19 +47,25 @@ func (d *fakeDelivery) InProgress() error {
 	return nil
 }
 
-// fakeSource hands out what is sent to it.
-type fakeSource chan *fakeDelivery
+// fakeSource hands out what is sent to it, until it is stopped.
+type fakeSource struct {
+	captures chan *fakeDelivery
+	stopped  chan struct{}
+}
 
-func (s fakeSource) Next(ctx context.Context) (Delivery, error) {
+func (s *fakeSource) Next(ctx context.Context) (Delivery, error) {
 	select {
-	case d := <-s:
+	case d := <-s.captures:
 		return d, nil
+	case <-s.stopped:
+		return nil, errDown
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-func (fakeSource) Observe(time.Duration) {}
+func (s *fakeSource) Stop()                 { close(s.stopped) }
+func (s *fakeSource) Observe(time.Duration) {}
 
 // fakePublisher keeps what is published, and fails as often as told.
 type fakePublisher struct {

@@ -63,12 +63,13 @@ func (w *Worker) newLane() *lane {
 	return l
 }
 
-// serve takes captures until pulling ends; what it has in hand then, it finishes under working.
-func (l *lane) serve(pulling, working context.Context) {
+// serve takes captures, and works on them under the context working, until the source has no more: after stopping ends,
+// or when it fails.
+func (l *lane) serve(stopping, working context.Context) {
 	for {
-		delivery, err := l.source.Next(pulling)
+		delivery, err := l.source.Next(working)
 		if err != nil {
-			if pulling.Err() == nil {
+			if stopping.Err() == nil {
 				l.options.Log.Error("the source ended", "error", err)
 			}
 			return

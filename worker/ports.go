@@ -27,9 +27,11 @@ type Delivery interface {
 }
 
 // Source hands out captures. Next blocks until one is there or the context ends; it may be called from several
-// goroutines.
+// goroutines. After Stop it hands out what was fetched already, and then only errors: giving captures back would use up
+// one of their deliveries.
 type Source interface {
 	Next(context.Context) (Delivery, error)
+	Stop()
 	// Observe tells how long a capture was in hand, so that the source fetches no more ahead than can be served in
 	// time.
 	Observe(service time.Duration)

@@ -108,8 +108,8 @@ func New(source Source, publisher Publisher, cache Cache, model Predictor, optio
 	return w, nil
 }
 
-// Run pulls captures until ctx ends, then finishes what is in hand (for at most Options.Grace), and returns. The
-// order of a stop is: no more pulling, finish, publish, acknowledge, free the model.
+// Run serves captures until ctx ends, then finishes what was fetched and what is in hand (for at most Options.Grace),
+// and returns. The order of a stop is: no more pulling, finish, publish, acknowledge, free the model.
 func (w *Worker) Run(ctx context.Context) error {
 	runners, err := w.runners()
 	defer closeAll(runners, w.options.Log)
@@ -118,6 +118,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	working, finish := graceful(ctx, w.options.Grace)
 	defer finish()
+	defer context.AfterFunc(ctx, w.source.Stop)()
 	batching, stopBatching := context.WithCancel(context.Background())
 
 	var helpers, lanes sync.WaitGroup

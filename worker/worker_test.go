@@ -15,7 +15,7 @@ import (
 
 // bench is a running worker over fakes.
 type bench struct {
-	source    fakeSource
+	source    *fakeSource
 	publisher *fakePublisher
 	model     *fakeModel
 	counts    *counts
@@ -26,7 +26,7 @@ type bench struct {
 func start(t *testing.T, change func(*bench, *Options)) *bench {
 	t.Helper()
 	b := &bench{
-		source: make(fakeSource), publisher: &fakePublisher{}, counts: &counts{}, ended: make(chan error, 1),
+		source: &fakeSource{make(chan *fakeDelivery), make(chan struct{})}, publisher: &fakePublisher{}, counts: &counts{}, ended: make(chan error, 1),
 		model: &fakeModel{contract: contract.Plain("features", 2)},
 	}
 	options := DefaultOptions()
@@ -58,7 +58,7 @@ func (b *bench) send(t *testing.T, data []byte, delivered int) verb {
 		message: Message{Subject: "captures.net.st", Data: data, Sequence: 7, NumDelivered: delivered},
 		ended:   make(chan verb, 1), extended: make(chan struct{}, 1),
 	}
-	b.source <- d
+	b.source.captures <- d
 	select {
 	case v := <-d.ended:
 		return v
@@ -194,7 +194,7 @@ func TestLongWorkIsExtended(t *testing.T) {
 		}
 	})
 	d := &fakeDelivery{message: Message{Subject: "captures.net.st", Data: capture(t, nil), NumDelivered: 1}, ended: make(chan verb, 1), extended: make(chan struct{})}
-	b.source <- d
+	b.source.captures <- d
 	<-d.extended
 	<-d.extended
 	close(release)
@@ -211,7 +211,7 @@ func TestStopFinishesWhatIsInHand(t *testing.T) {
 		}
 	})
 	d := &fakeDelivery{message: Message{Subject: "captures.net.st", Data: capture(t, nil), NumDelivered: 1}, ended: make(chan verb, 1)}
-	b.source <- d
+	b.source.captures <- d
 	<-began
 	b.stop()
 	close(release)
