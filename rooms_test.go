@@ -27,7 +27,7 @@ var rooms = map[string][]string{
 	"model/graph":             {"google.golang.org/protobuf"},
 	"model/grid":              {"model/graph", "contract", "dsp"},
 	"model/modeltest":         {"model", "model/graph", "contract", "dsp", "google.golang.org/protobuf"},
-	"worker":                  {"messages", "contract", "features", "dsp", "geo"},
+	"worker":                  {"messages", "contract", "features", "dsp", "geo", "golang.org/x/sync"},
 	"station":                 {"messages", "github.com/goccy/go-yaml"},
 	"sim":                     {"messages", "geo", "dsp"},
 	"evaluate":                {"sim", "features", "contract", "model", "geo", "messages", "dsp", "golang.org/x/sync"},

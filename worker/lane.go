@@ -63,16 +63,12 @@ func (w *Worker) newLane() *lane {
 	return l
 }
 
-// serve takes captures, and works on them under the context working, until the source has no more: after stopping ends,
-// or when it fails.
-func (l *lane) serve(stopping, working context.Context) {
+// serve takes captures, and works on them under the context working, until the source has no more; the error says why.
+func (l *lane) serve(working context.Context) error {
 	for {
 		delivery, err := l.source.Next(working)
 		if err != nil {
-			if stopping.Err() == nil {
-				l.options.Log.Error("the source ended", "error", err)
-			}
-			return
+			return err
 		}
 		l.options.Observer.InFlight(1)
 		l.inHand.add(delivery)

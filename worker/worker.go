@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"foxhunt/contract"
 	"foxhunt/features"
 	"foxhunt/messages"
@@ -109,7 +111,8 @@ func New(source Source, publisher Publisher, cache Cache, model Predictor, optio
 }
 
 // Run serves captures until ctx ends, then finishes what was fetched and what is in hand (for at most Options.Grace),
-// and returns. The order of a stop is: no more pulling, finish, publish, acknowledge, free the model.
+// and returns nil. The order of a stop is: no more pulling, finish, publish, acknowledge, free the model. A source that
+// ends by itself is an error.
 func (w *Worker) Run(ctx context.Context) error {
 	runners, err := w.runners()
 	defer closeAll(runners, w.options.Log)
@@ -121,15 +124,19 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, w.source.Stop)()
 	batching, stopBatching := context.WithCancel(context.Background())
 
-	var helpers, lanes sync.WaitGroup
+	var helpers sync.WaitGroup
+	var lanes errgroup.Group
 	helpers.Go(func() { w.batcher.run(batching, runners) })
 	helpers.Go(func() { w.inHand.extend(batching, w.options.AckWait, w.options.Log) })
 	for range w.options.Lanes {
-		lanes.Go(func() { w.newLane().serve(ctx, working) })
+		lanes.Go(func() error { return w.newLane().serve(working) })
 	}
-	lanes.Wait()
+	ended := lanes.Wait()
 	stopBatching()
 	helpers.Wait()
+	if ctx.Err() == nil {
+		return fmt.Errorf("worker: the source of captures ended: %w", ended)
+	}
 	return nil
 }
 

@@ -238,3 +238,17 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestSourceThatEndsIsAnError(t *testing.T) {
+	source := &fakeSource{make(chan *fakeDelivery), make(chan struct{})}
+	options := DefaultOptions()
+	options.Observer = &counts{}
+	w, err := New(source, &fakePublisher{}, nil, &fakeModel{contract: contract.Plain("x", 2)}, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source.Stop()
+	if err := w.Run(t.Context()); !errors.Is(err, errDown) {
+		t.Errorf("error %v, want that of the source", err)
+	}
+}
