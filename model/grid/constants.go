@@ -20,17 +20,19 @@ const (
 	steady       = 0.05 // see windowAxes
 	cellSpread   = 0.25 // variance added to a window for the size of its cells, in cells²
 
-	priorScale    = 1.5  // the prior falls with r/(priorScale a), a the receivers' spread
+	priorScale    = 1.0  // the prior falls with r/(priorScale a), a the receivers' spread
 	leaveOut      = 0.02 // prior probability that a given receiver is the bad one
 	outlierFloor  = 0.02 // probability that a pair's peak is wrong however strong it looks
 	snrSteps      = 30
 	excludeSteps  = 16
 	excludeRatio  = 1.25 // a peak outside the window counts when it is this much higher
 	excludeEnergy = 12.0 // and N rho² is above this plus ln N
+	faintest      = 0.2  // rho² that a receiver at -6 dB has with a perfect one
+	silentOutlier = 0.5  // a pair whose peak is more likely noise than signal is silent
 	namePosterior = 0.5
-	modeShare     = 0.9 // from this confidence on the best mode alone is reported
+	modeShare     = 0.8 // from this confidence on the best mode alone is reported
 	sameMode      = 16.0
-	lineAxis      = 2.0 // with two receivers the 95 % semi-major axis is at least this many a
+	lineAxis      = 2.2 // with two receivers the 95 % semi-major axis is at least this many a
 
 	// chi95 is the factor from one standard deviation to the 95 % ellipse: sqrt(-2 ln 0.05).
 	chi95 = 2.447746830680816

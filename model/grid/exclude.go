@@ -1,12 +1,15 @@
 package grid
 
 // exclude leaves out receivers whose clock is off by more than any baseline explains: a receiver
-// most of whose pairs correlate best outside their lag window. The worst one goes first, then
-// the rest are judged again without it, down to two. It returns which receivers stay.
+// most of whose pairs correlate best outside their lag window, or not at all though its partners
+// hear the signal well (a clock off by more than the correlation reaches, or a deaf receiver).
+// The worst one goes first, then the rest are judged again without it, down to two. It returns
+// which receivers stay.
 //
 // A pair says that one of its two is bad, not which. So a receiver that has just half of its
 // pairs against it goes only when no other has as many.
 func exclude(receivers int, peaks []peak) []bool {
+	markSilent(receivers, peaks)
 	active := make([]bool, receivers)
 	for i := range active {
 		active[i] = true
@@ -15,7 +18,7 @@ func exclude(receivers int, peaks []peak) []bool {
 		count := make([]int, receivers)
 		left := 0
 		for p, ab := range pairs(receivers) {
-			if peaks[p].bad && active[ab.a] && active[ab.b] {
+			if (peaks[p].bad || peaks[p].silent) && active[ab.a] && active[ab.b] {
 				count[ab.a]++
 				count[ab.b]++
 			}
@@ -43,6 +46,21 @@ func exclude(receivers int, peaks []peak) []bool {
 		}
 	}
 	return active
+}
+
+// markSilent finds the pairs that have no peak although one of the two correlates with another so
+// well that even a faint partner would show.
+func markSilent(receivers int, peaks []peak) {
+	best := make([]float64, receivers) // the highest rho² of the receiver's pairs
+	for p, ab := range pairs(receivers) {
+		best[ab.a] = max(best[ab.a], peaks[p].rho2)
+		best[ab.b] = max(best[ab.b], peaks[p].rho2)
+	}
+	for p, ab := range pairs(receivers) {
+		k := &peaks[p]
+		expected := k.timeBand * faintest * max(best[ab.a], best[ab.b])
+		k.silent = k.outlier > silentOutlier && expected > excludeEnergy
+	}
 }
 
 // activePairs says for each pair whether both its receivers are active.

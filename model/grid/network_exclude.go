@@ -4,7 +4,7 @@ import "foxhunt/model/graph"
 
 // exclude is the graph of the function of that name: which receivers stay, [B, R, 1] of 1 or 0.
 func (n *network) exclude(peaks *pairPeaks) value {
-	bad := n.among(peaks.bad)
+	bad := n.among(n.Max(peaks.bad, n.silent(peaks)))
 	active := n.like(n.sigma, 1)
 	left := n.ReduceSum(active, true, 1)
 	who := n.Unsqueeze(n.index, 1)
@@ -19,6 +19,14 @@ func (n *network) exclude(peaks *pairPeaks) value {
 		left = n.Sub(left, drop)
 	}
 	return active
+}
+
+// silent is the graph of markSilent: 1 or 0, [B, P, 1].
+func (n *network) silent(peaks *pairPeaks) value {
+	best := n.ReduceMax(n.among(peaks.rho2), true, 2)
+	expected := n.Mul(n.scale(n.timeBand, faintest), n.Max(n.atFirst(best), n.atSecond(best)))
+	noise := n.Greater(peaks.outlier, n.Float64(silentOutlier))
+	return n.number(n.And(noise, n.Greater(expected, n.Float64(excludeEnergy))))
 }
 
 // countOf adds up a column of 1 and 0 over the receivers: a small whole number, exact in any order.

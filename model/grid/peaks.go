@@ -13,6 +13,7 @@ type peak struct {
 	timeBand  float64
 	outlier   float64 // probability that the peak is not that of the direct path
 	bad       bool    // a higher peak lies outside the window
+	silent    bool    // no peak, where even a faint receiver would give one
 	full      float64 // m: light speed times the lag of the highest peak
 	fullRho   float64
 }
