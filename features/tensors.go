@@ -106,6 +106,9 @@ func (e *Extractor) paddedReceivers() int { return max(len(e.enu), e.contract.Re
 
 // spectrogram computes [1, R, bands, frames] on the common time grid.
 func (e *Extractor) spectrogram(config *dsp.SpectrogramConfig, grid *dsp.Grid, t *contract.Tensor) error {
+	if n := grid.Samples(); n < config.MinSamples() {
+		return refuse(CodeTooShort, "the receivers share a time span of %d samples at %g Hz; the model needs %d", n, grid.SampleRate, config.MinSamples())
+	}
 	plan, err := e.plan(config, nominal(grid.SampleRate))
 	if err != nil {
 		return err
