@@ -52,7 +52,7 @@ const (
 	minSpread                = 1.0 // m
 	minVariance              = 1e-3
 	maxVariance              = 1e18 // m²
-	minRoundness             = 1e-6 // least minor over major variance
+	minRoundness             = 1e-6 // see honest
 	minGain, maxGain         = 1e-3, 1 - 5e-7
 	tiny                     = 1e-30
 	never                    = -1e9 // logarithm of a probability that is none

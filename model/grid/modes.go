@@ -91,13 +91,14 @@ func (s *surface) posterior() []float64 {
 }
 
 // honest is a covariance that says no more than is known. With fewer than three receivers the
-// emitter is somewhere on a line, and the major axis shows it. The minor axis stays long enough
-// for the covariance to be one in single precision too.
+// emitter is somewhere on a line, and the major axis shows it. A millionth of the trace keeps the
+// covariance one in single precision too.
 func (e *evidence) honest(c [3]float64, receivers int) [3]float64 {
-	variance, u := axes(c)
+	floor := minRoundness * (c[0] + c[1])
+	line := [3]float64{}
 	if receivers < 3 {
-		variance[0] = max(variance[0], math.Pow(lineAxis*e.spread/chi95, 2))
+		variance, u := windowAxes(c)
+		line = turn([3]float64{max(math.Pow(lineAxis*e.spread/chi95, 2)-variance[0], 0), 0, 0}, u)
 	}
-	variance[1] = max(variance[1], minRoundness*variance[0])
-	return turn([3]float64{variance[0], variance[1], 0}, u)
+	return [3]float64{c[0] + line[0] + floor, c[1] + line[1] + floor, c[2] + line[2]}
 }

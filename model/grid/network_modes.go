@@ -93,11 +93,13 @@ func (n *network) used(ends chainEnds, fix networkFix, active value) value {
 
 // honest is the graph of the method of that name.
 func (n *network) honest(e *networkEvidence, c covariances, used value) []value {
-	major, minor, ux, uy := n.axes(c)
+	floor := n.scale(n.Add(c.xx, c.yy), minRoundness)
+	along, _, ux, uy := n.windowAxes(c)
 	least := n.square(n.scale(e.spread, lineAxis/chi95))
-	line := n.Less(n.countOf(used), n.Float64(2.5))
-	major = n.Where(line, n.Max(major, least), major)
-	minor = n.Max(minor, n.scale(major, minRoundness))
-	out := n.turn(covariances{major, minor, n.like(major, 0)}, ux, uy)
-	return []value{out.xx, out.yy, out.xy}
+	none := n.like(along, 0)
+	missing := n.Max(n.Sub(least, along), none)
+	missing = n.Where(n.Less(n.countOf(used), n.Float64(2.5)), missing, none)
+	line := n.turn(covariances{missing, none, none}, ux, uy)
+	return []value{
+		n.Add(n.Add(c.xx, line.xx), floor), n.Add(n.Add(c.yy, line.yy), floor), n.Add(c.xy, line.xy)}
 }
