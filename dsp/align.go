@@ -137,7 +137,7 @@ func (a *Aligner) span(in []Signal, rate float64) (start int64, n int, err error
 			end, ender = e, i
 		}
 	}
-	if end < begin {
+	if end < begin && ender != beginner {
 		return 0, 0, refuse("no_overlap", "rx[%d] ends %.6g s after the earliest start, before rx[%d] begins at %.6g s",
 			ender, end, beginner, begin)
 	}

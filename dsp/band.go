@@ -10,11 +10,14 @@ const (
 	// about four.
 	cellBins = 4
 
-	// A line is what a window of lineCells cells holds in less than half of its bins. Lines carry no delay,
-	// only energy that hides what does, so they are limited to the level around them where they stand out
-	// from it by lineExcess or more.
-	lineCells  = 4
-	lineExcess = 4
+	// A line is what fills less than three quarters of a window of lineCells cells or of lineWidth, whichever is the
+	// wider: what is narrower than some 200 Hz tells no delay better than 5 ms. Lines only hide, by their
+	// energy, what does tell delays, so they are limited to the level around them (from the window's lower
+	// quartile) where they stand out from it by lineExcess or more.
+	lineCells    = 4
+	lineWidth    = 300 // Hz
+	lineExcess   = 4
+	lineQuartile = -0.674 // normal score
 
 	// minExcess is the least excess over the noise floor that counts as a signal, however long the average:
 	// receivers' pass-bands are no flatter.
@@ -27,6 +30,9 @@ const (
 	// The chances that any cell of a spectrum without signals is marked, as certainly and as likely occupied.
 	certainAlarm = 1e-6
 	likelyAlarm  = 1e-3
+
+	// floorShare is the least share of the band that must lie at the noise floor for it to be found.
+	floorShare = 0.1
 
 	// floorSpread is the relative standard deviation of the averages that the noise floor is found from, where
 	// the band holds enough of them.
@@ -42,12 +48,12 @@ type Band struct {
 
 // bandFinder finds the occupied bins of averaged power spectra (bins ascending in frequency).
 //
-// Receiver by receiver, lines are limited to their surroundings and the noise floor is found by forward
-// consecutive mean excision: start from the lowest sixteenth of smoothed levels, take in all that is below a
-// threshold above the mean of what has been taken so far, until nothing more comes in. Then cells whose excess
-// over the floor is significant in at least two receivers are marked, at every scale from one cell to half of
-// the band, narrow ones first, so that narrow strong and wide weak signals are both found. A signal that
-// fills the band leaves no floor: nothing stands out, and everything that passes the receivers is taken.
+// Receiver by receiver, lines are limited to their surroundings and the noise floor is found: the lowest level about
+// which a tenth of the band lies, within the fluctuations of the averages. (The lowest level of all would be
+// that of the slopes of a receiver's filter.) Then cells whose excess over the floor is significant in at least
+// two receivers are marked, at every scale from one cell to half of the band, narrow ones first, so that narrow
+// strong and wide weak signals are both found. A signal that fills the band leaves no floor: nothing stands out, and
+// everything that passes the receivers is taken.
 type bandFinder struct {
 	cells     int
 	bins      int     // a cell
@@ -71,9 +77,9 @@ type line struct {
 }
 
 // find finds the levels of all cells over the noise floors, given power spectra that average over count values a bin, of bins that lie
-// pad times finer than the spectra resolve. Where power stands out as a line it is limited in place, and
+// pad times finer than the spectra resolve and df Hz apart. Where power stands out as a line it is limited in place, and
 // lines says by what amplitude.
-func (b *bandFinder) find(power [][]float32, count, pad float64) {
+func (b *bandFinder) find(power [][]float32, count, pad, df float64) {
 	b.receivers = len(power)
 	size := len(power[0])
 	b.bins = max(1, min(int(cellBins*pad+0.5), size/16))
@@ -88,7 +94,7 @@ func (b *bandFinder) find(power [][]float32, count, pad float64) {
 	grow(&b.marked, b.cells)
 	grow(&b.excess, b.cells)
 	for i := range power {
-		b.limitLines(i, power[i], count)
+		b.limitLines(i, power[i], count, int(lineWidth/df))
 		b.normalise(i)
 	}
 	for c := range b.excess {
@@ -131,29 +137,28 @@ func (b *bandFinder) cell(c, size int) (low, high int) {
 	return low, high
 }
 
-// limitLines limits power where it stands out of the medians around it, and averages it into level[i].
-func (b *bandFinder) limitLines(i int, power []float32, count float64) {
+// limitLines limits power where it stands out of the levels around it, and averages it into level[i].
+func (b *bandFinder) limitLines(i int, power []float32, count float64, width int) {
 	b.lines[i] = b.lines[i][:0]
 	level := grow(&b.level[i], b.cells)
-	wide := lineCells * b.bins
+	wide := min(max(lineCells*b.bins, width), len(power))
 	blocks := max(1, len(power)/wide)
-	medians := grow(&b.smoothed, blocks)
-	// The median of a gamma distribution lies below its mean.
-	bias := gammaQuantile(count, 0)
-	for k := range medians {
+	levels := grow(&b.smoothed, blocks)
+	bias := gammaQuantile(count, lineQuartile)
+	for k := range levels {
 		low, high := k*wide, min((k+1)*wide, len(power))
 		if k == blocks-1 {
 			high = len(power)
 		}
 		block := grow(&b.scratch, high-low)
 		copy(block, power[low:high])
-		medians[k] = float64(selectFloat32(block, len(block)/2)) / bias
+		levels[k] = float64(selectFloat32(block, len(block)/4)) / bias
 	}
 	excess := max(lineExcess, gammaQuantile(count, 4.5))
 	for c := range level {
 		low, high := b.cell(c, len(power))
 		k := min(low/wide, blocks-1)
-		around := max(medians[k], medians[max(k-1, 0)], medians[min(k+1, blocks-1)])
+		around := max(levels[k], levels[max(k-1, 0)], levels[min(k+1, blocks-1)])
 		limit := float32(around * excess)
 		sum := float32(0)
 		for j, p := range power[low:high] {
@@ -203,24 +208,45 @@ func (b *bandFinder) normalise(i int) {
 	}
 }
 
-// noiseFloor finds the mean of the noise in ascending averages of dof values each, by forward consecutive
-// mean excision.
+// noiseFloor finds the mean of the noise in ascending averages of dof values each: the lowest group that holds
+// floorShare of them within two standard deviations either way, and then the mean of all within that of it.
 func noiseFloor(ascending []float64, dof float64) float64 {
-	const startShare, startScore = 16, -1.53 // the normal quantile of 1/16
-	at := len(ascending) / startShare
-	floor := ascending[at] / gammaQuantile(dof, startScore)
-	threshold := gammaQuantile(dof, 2)
-	for taken := 0; ; {
-		sum, n := 0.0, 0
-		for n < len(ascending) && ascending[n] <= threshold*floor {
-			sum += ascending[n]
-			n++
+	low, high := gammaQuantile(dof, -2), gammaQuantile(dof, 2)
+	need := max(2, int(floorShare*float64(len(ascending))+0.5))
+	first, last := 0, 0
+	for ; first < len(ascending); first++ {
+		for last < len(ascending) && ascending[last] <= ascending[first]*high/low {
+			last++
 		}
-		if n <= taken {
-			return floor
+		if last-first >= need {
+			break
 		}
-		floor, taken = sum/float64(n), n
 	}
+	if first == len(ascending) {
+		return ascending[len(ascending)/2]
+	}
+	floor := meanOf(ascending[first:last])
+	for range 10 {
+		from, to := first, first
+		for from < len(ascending) && ascending[from] < low*floor {
+			from++
+		}
+		for to = from; to < len(ascending) && ascending[to] <= high*floor; to++ {
+		}
+		if from == to || from == first && to == last {
+			break
+		}
+		first, last, floor = from, to, meanOf(ascending[from:to])
+	}
+	return floor
+}
+
+func meanOf(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(len(x))
 }
 
 // mark marks what exceeds the floors by the given score, and says whether there is any.
@@ -274,6 +300,37 @@ func (b *bandFinder) spread() float64 {
 	mean := first / sum
 	// A cell is itself a flat band: var 1/12 in units of cells.
 	return math.Sqrt(12*max(0, second/sum-mean*mean)+1) * float64(b.bins)
+}
+
+// flatGroup is how many independent values a level is averaged over before levels of different frequencies are
+// compared, so that a noise-like signal's fluctuations do not pass for its shape.
+const flatGroup = 32
+
+// flatness is by how much the energy of two receivers' occupied cells concentrates: with S_a and S_b their levels
+// there, mean S_a mean S_b / mean(S_a S_b). The correlation of independent noise of these spectra has a mean square
+// of 1 / (N flatness), N being time times the width of all occupied cells.
+func (b *bandFinder) flatness(i, j int) float64 {
+	width := max(1, int(flatGroup/b.dof))
+	var sumA, sumB, product, cells float64
+	var groupA, groupB, inGroup float64
+	for c, m := range b.marked {
+		if m {
+			groupA += float64(b.level[i][c])
+			groupB += float64(b.level[j][c])
+			inGroup++
+		}
+		if inGroup > 0 && (int(inGroup) == width || c == b.cells-1) {
+			sumA += groupA
+			sumB += groupB
+			product += groupA * groupB / inGroup
+			cells += inGroup
+			groupA, groupB, inGroup = 0, 0, 0
+		}
+	}
+	if !(product > 0) {
+		return 1
+	}
+	return min(1, sumA*sumB/(cells*product))
 }
 
 func (b *bandFinder) accumulate() {

@@ -103,18 +103,22 @@ func (c *Correlator) Analyse(g *Grid, maxReach float64) (Band, error) {
 			return Band{}, refuse("bad_samples", "rx[%d] holds NaN or infinite samples", i)
 		}
 	}
-	c.finder.find(c.power, c.framing.averages(c.overlap()), c.framing.padRatio())
+	c.finder.find(c.power, c.framing.averages(c.overlap()), c.framing.padRatio(), g.SampleRate/float64(c.framing.size))
 	for i := range g.Re {
 		c.spectrum[i].limit(c.finder.lines[i], c.framing)
 	}
 	c.chooseBand()
 	df := g.SampleRate / float64(c.framing.size)
 	middle := float64(c.framing.size / 2)
+	flatness := 0.0
+	for i := 1; i < len(g.Re); i++ {
+		flatness = max(flatness, c.finder.flatness(0, i))
+	}
 	c.band = Band{
 		Low:           (float64(c.runs[0][0]) - middle) * df,
 		High:          (float64(c.runs[len(c.runs)-1][1]) - middle) * df,
 		Bandwidth:     c.finder.spread() * df,
-		TimeBandwidth: c.timeBandwidth(c.framing),
+		TimeBandwidth: c.timeBandwidth(c.framing) * flatness,
 	}
 	c.ready = true
 	return c.band, nil
@@ -158,12 +162,12 @@ func (c *Correlator) useMarked() {
 // significance is the log likelihood ratio of the pairs' highest correlations against none, the sum of
 // -N ln(1 - rho^2).
 func (c *Correlator) significance() float64 {
-	n := c.timeBandwidth(c.framing)
 	sum := 0.0
 	for a := range c.grid.Re {
 		for b := a + 1; b < len(c.grid.Re); b++ {
 			norm := math.Sqrt(c.energy[a] * c.energy[b])
 			rho, _ := c.correlogram(ChannelCorrelation, &c.spectrum[a], &c.spectrum[b], c.framing, norm, 0).peak(math.Inf(-1), math.Inf(1))
+			n := c.timeBandwidth(c.framing) * c.finder.flatness(a, b)
 			sum -= n * math.Log1p(-min(rho*rho, 1-1e-9))
 		}
 	}
@@ -358,7 +362,7 @@ func (c *Correlator) pair(a, b, p int, w float64, out *Correlation) {
 		fullValue, fullLag = value, lag
 	}
 	out.LagWindow[p], out.Bandwidth[p] = float32(w), float32(c.band.Bandwidth)
-	out.TimeBandwidth[p] = float32(c.timeBandwidth(f))
+	out.TimeBandwidth[p] = float32(c.timeBandwidth(f) * c.finder.flatness(a, b))
 	out.FullPeak[2*p], out.FullPeak[2*p+1] = float32(fullValue), float32(fullLag)
 
 	lags := out.Lag[p*c.cfg.Lags : (p+1)*c.cfg.Lags]

@@ -13,8 +13,9 @@ const kernelSteps = 256
 // (as a fraction of the rate whose half is the cut-off), with stop-band attenuation 14.36 w 2 half + 8 dB
 // (Kaiser's rule); beta follows from it.
 type sincKernel struct {
-	half  int
-	table []float32 // h(k / kernelSteps), k = 0 .. half*kernelSteps, and two zeros for the interpolation
+	half   int
+	table  []float32 // h(k / kernelSteps), k = 0 .. half*kernelSteps, and a zero for the interpolation
+	phases []float32 // [kernelSteps + 1][2*half] h(p / kernelSteps + half-1-j)
 }
 
 // newSincKernel tabulates the kernel of half crossings whose transition is as wide as transition says.
@@ -26,6 +27,13 @@ func newSincKernel(half int, transition float64) *sincKernel {
 		x := float64(j) / kernelSteps
 		u := x / float64(half)
 		k.table[j] = float32(sinc(x) * besselI0(beta*math.Sqrt(1-u*u)) / besselI0(beta))
+	}
+	k.phases = make([]float32, (kernelSteps+1)*2*half)
+	for p := range kernelSteps + 1 {
+		for j := range 2 * half {
+			at := p + (half-1-j)*kernelSteps
+			k.phases[p*2*half+j] = k.table[max(at, -at)]
+		}
 	}
 	return k
 }
@@ -48,26 +56,19 @@ func (k *sincKernel) coefficients(dst []float32, first, step, scale float64) {
 	}
 }
 
-// unit fills dst, 2*half long, with h at frac-half+1+j ... for unit step, where all of them fall the same way
-// between two entries of the table.
+// unit fills dst, 2*half long, with h(frac + half-1-j), j = 0 .. 2*half-1, for 0 <= frac < 1: the weights of the
+// samples about a point that lies frac after sample half-1. All of them fall the same way between two
+// entries of the table, so they are kept as rows of phases.
 func (k *sincKernel) unit(dst []float32, frac float64) {
-	// dst[half-1-j] is h(frac + j) and dst[half+j] is h(j + 1 - frac).
-	k.side(dst, k.half-1, -1, frac)
-	k.side(dst, k.half, 1, 1-frac)
-}
-
-func (k *sincKernel) side(dst []float32, at, direction int, first float64) {
-	x := first * kernelSteps
+	x := frac * kernelSteps
 	i := int(x)
 	f := float32(x - float64(i))
-	for range k.half {
-		if i+1 >= len(k.table) {
-			dst[at] = 0
-		} else {
-			dst[at] = k.table[i] + f*(k.table[i+1]-k.table[i])
-		}
-		i += kernelSteps
-		at += direction
+	n := 2 * k.half
+	dst = dst[:n]
+	low := k.phases[i*n : (i+1)*n]
+	high := k.phases[(i+1)*n : (i+2)*n]
+	for j := range dst {
+		dst[j] = low[j] + f*(high[j]-low[j])
 	}
 }
 
