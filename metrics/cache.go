@@ -55,10 +55,3 @@ func (c *cacheCollector) Collect(out chan<- prometheus.Metric) {
 		emit(c.availableDesc, prometheus.GaugeValue, number(t.Available))
 	}
 }
-
-func number(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
-}

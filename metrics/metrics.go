@@ -55,3 +55,11 @@ func fromFunc(r prometheus.Registerer, counting bool, name, help string, read fu
 	}
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 }
+
+// number is how Prometheus says yes and no.
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -9,6 +9,7 @@ import (
 
 // Worker counts what a worker does. Its methods are safe for concurrent use.
 type Worker struct {
+	captures   prometheus.Counter
 	inFlight   prometheus.Gauge
 	duration   prometheus.Histogram
 	stages     *prometheus.HistogramVec
@@ -27,6 +28,7 @@ var latencyBuckets = []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .
 // NewWorker registers the collectors of a worker.
 func NewWorker(r prometheus.Registerer) *Worker {
 	w := &Worker{
+		captures:   counter(r, "foxhunt_captures_total", "Captures taken off the stream, one that is delivered again counted again."),
 		inFlight:   gauge(r, "foxhunt_captures_in_flight", "Captures that this worker has in hand."),
 		fixes:      counter(r, "foxhunt_fixes_total", "Fixes published and confirmed."),
 		dead:       counters(r, "foxhunt_dead_letters_total", "Captures put among the dead letters, by reason code.", "code"),
@@ -47,8 +49,13 @@ func NewWorker(r prometheus.Registerer) *Worker {
 	return w
 }
 
-// InFlight adds to the number of captures in hand.
-func (w *Worker) InFlight(delta int) { w.inFlight.Add(float64(delta)) }
+// InFlight adds to the number of captures in hand: more when they are taken, less when they are settled.
+func (w *Worker) InFlight(delta int) {
+	w.inFlight.Add(float64(delta))
+	if delta > 0 {
+		w.captures.Add(float64(delta))
+	}
+}
 
 // Stage records how long a capture took in a stage.
 func (w *Worker) Stage(name string, took time.Duration) {
