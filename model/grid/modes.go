@@ -31,17 +31,21 @@ func answer(found []mode, everything mode) (m moments, confidence float64, s *su
 	switch {
 	case confidence >= modeShare:
 		return found[best].moments, confidence, found[best].surface
-	case whole >= sum:
+	case whole >= wholeShare*sum:
 		return everything.moments, confidence, everything.surface
 	}
 	return mixture(found, mass, sum), confidence, everything.surface
 }
 
 // repeats says whether a finer chain ended at the same mode: that one saw it better. A chain that
-// began at a lesser peak may have widened its window until a higher one came into it.
+// began at a lesser peak may have widened its window until a higher one came into it. Of two as
+// fine as each other the one from the higher peak counts.
 func repeats(found []mode, i int) bool {
 	for j := range found {
-		finer := found[j].area() < found[i].area() || found[j].area() == found[i].area() && j < i
+		finer := found[j].area() < finerArea*found[i].area()
+		if j < i {
+			finer = found[i].area() >= finerArea*found[j].area()
+		}
 		apart := min(found[j].distance2(found[i].mean), found[i].distance2(found[j].mean))
 		if i != j && finer && apart < sameMode {
 			return true

@@ -25,7 +25,7 @@ func (n *network) answer(ends chainEnds) networkFix {
 	sum := n.addModes(mass)
 	whole := n.exactExp(n.Min(n.Sub(n.Slice(m.logMass, 2, modes, chains), top), n.Float64(50)))
 	confidence := n.Div(n.Float64(1), n.Max(sum, whole))
-	several := n.Where(n.Less(whole, sum), n.mixture(found, n.Div(mass, sum)), everything)
+	several := n.Where(n.Less(whole, n.scale(sum, wholeShare)), n.mixture(found, n.Div(mass, sum)), everything)
 	mode := n.GatherElements(found, n.Concat(1, best, best, best, best, best), 2)
 	unsure := n.Less(confidence, n.Float64(modeShare))
 	chosen := n.split(n.Where(unsure, several, mode))
@@ -55,7 +55,7 @@ func (n *network) distinct(found, area, isMode value) value {
 	d2 := n.Min(n.distance2(a.mean, a.cov, b.mean), n.distance2(b.mean, b.cov, a.mean))
 	both := n.And(n.Gather(isMode, first, 2), n.Gather(isMode, second, 2))
 	same := n.And(n.Less(d2, n.Float64(sameMode)), both)
-	secondFiner := n.Less(n.Gather(area, second, 2), n.Gather(area, first, 2))
+	secondFiner := n.Less(n.Gather(area, second, 2), n.scale(n.Gather(area, first, 2), finerArea))
 	dropFirst := n.And(same, secondFiner)
 	dropSecond := n.And(same, n.Not(secondFiner))
 	at := func(x value, i int64) value { return n.Slice(x, 2, i, i+1) }

@@ -29,7 +29,7 @@ const (
 )
 
 const (
-	paddedBins = 1 << 16
+	paddedBins = 1 << 14
 	binsLimit  = paddedBins / 8 // lags are 1/(8B) apart
 )
 
@@ -166,11 +166,11 @@ func turned(phase float64) complex128 {
 }
 
 // pairFeatures reads the correlation of one pair off its transform: element i is the lag
-// -i n/(B paddedBins), circularly.
+// i n/(B paddedBins), circularly.
 func (s *scene) pairFeatures(ab pair, re, im []float32, n int, bandwidth float64) {
 	step := float64(n) / bandwidth / paddedBins
 	every := max(int(math.Round(1/(8*bandwidth)/step)), 1)
-	// The spectrum is conjugated, so element i is the correlation at the lag -i step.
+	// The spectrum is conjugated and so is its forward transform, the correlation at the lag i step.
 	at := func(i int) float64 {
 		j := ((i % paddedBins) + paddedBins) % paddedBins
 		return math.Hypot(float64(re[j]), float64(im[j]))
