@@ -144,9 +144,13 @@ func (a *Aligner) span(in []Signal, rate float64) (start int64, n int, err error
 	beginNS := math.Ceil(begin * 1e9)
 	start = int64(uint64(origin) + uint64(beginNS))
 	samples := math.Floor((end-beginNS*1e-9)*rate+maxDrift) + 1
-	for i := range in { // those that are cut at a whole sample may have one less
-		if s := &in[i]; shifted(s, rate) {
-			samples = min(samples, float64(len(s.Re))-math.Round(samplesUntil(s, start)))
+	for i := range in { // rounding may leave one sample less
+		s := &in[i]
+		first, length, ratio := samplesUntil(s, start), float64(len(s.Re)), s.SampleRate/rate
+		if shifted(s, rate) {
+			samples = min(samples, length-math.Round(first))
+		} else { // a thousandth of the grid's sample is many of a receiver that is thousands of times as fast
+			samples = min(samples, math.Floor((length-float64(a.resampler.margin(ratio))-first-maxDrift)/ratio)+1)
 		}
 	}
 	if samples < minGrid {

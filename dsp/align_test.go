@@ -97,6 +97,28 @@ func TestAlignRefuses(t *testing.T) {
 	}
 }
 
+// TestAlignStaysWithinTheSamples tries rates that are thousands of times apart: a thousandth of the grid's sample,
+// which the span may be off by, is many of the fast receiver's.
+func TestAlignStaysWithinTheSamples(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	for range 300 {
+		ratio := math.Exp(rng.Float64() * math.Log(2e3))
+		slow := 40 + rng.IntN(40)
+		fast := int(ratio * (float64(slow) + 30*rng.Float64()))
+		in := []Signal{ramp(slow, 1000, testEpoch+int64(rng.IntN(20e6))), ramp(fast, 1000*ratio, testEpoch)}
+		if _, err := NewAligner().Align(in); err != nil {
+			var refused *Error
+			if !errors.As(err, &refused) || refused.Code != "too_short" && refused.Code != "no_overlap" {
+				t.Fatalf("ratio %g: %v", ratio, err)
+			}
+		}
+	}
+	g, err := NewAligner().Align([]Signal{ramp(80, 1000, testEpoch), ramp(4_000_000, 50e6, testEpoch)})
+	if err != nil || g.Samples() < 50 {
+		t.Fatalf("%v, %d samples; want more than 50", err, g.Samples())
+	}
+}
+
 func TestAlignAllocatesNothingOnceWarm(t *testing.T) {
 	a := NewAligner()
 	in := []Signal{ramp(5000, 12001.03, testEpoch), ramp(5000, 12001.2, testEpoch+777), ramp(20000, 48000, testEpoch)}
