@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -43,6 +44,15 @@ func listenHTTP(address string, registry *prometheus.Registry, connected func() 
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	return h, nil
+}
+
+// close ends the server, also one that never came to serve.
+func (h *httpServer) close() error {
+	err := h.server.Close()
+	if closing := h.listener.Close(); !errors.Is(closing, net.ErrClosed) {
+		err = errors.Join(err, closing)
+	}
+	return err
 }
 
 func (h *httpServer) address() string { return h.listener.Addr().String() }

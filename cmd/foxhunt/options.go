@@ -76,6 +76,9 @@ func (o *workerOptions) register(flags *pflag.FlagSet) {
 
 // settle turns the flags into the worker's options.
 func (o *workerOptions) settle() error {
+	if o.fixFormat != "json" && o.fixFormat != "msgpack" {
+		return fmt.Errorf("fix-format is %q; want json or msgpack", o.fixFormat)
+	}
 	o.FixFormat = "application/" + o.fixFormat
 	o.Budget = features.Budget{Default: o.propagation.Seconds(), Networks: make(map[string]float64)}
 	for network, text := range o.perNetwork {

@@ -79,11 +79,6 @@ func (r runner) Run(dst []contract.Prediction, batch ...[]contract.Tensor) ([]co
 	return predictions, err
 }
 
-// stopped says whether an error means no more than that somebody asked to stop.
-func stopped(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, jetstream.ErrStopped)
-}
-
 // within gives a context for work that must end although its parent may have ended already.
 func within(d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), d)

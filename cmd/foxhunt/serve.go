@@ -32,7 +32,8 @@ type workerProcess struct {
 	log      *slog.Logger
 }
 
-// newWorkerProcess loads the model and opens what the worker needs. Whatever was opened before an error is closed.
+// newWorkerProcess makes the streams, loads the model and opens what the worker needs. Whatever was opened before an
+// error is closed.
 func newWorkerProcess(ctx context.Context, conn *jetstream.Conn, runtime *model.Runtime, httpListen string, o *workerOptions, log *slog.Logger) (p *workerProcess, err error) {
 	if err := o.settle(); err != nil {
 		return nil, err
@@ -45,6 +46,9 @@ func newWorkerProcess(ctx context.Context, conn *jetstream.Conn, runtime *model.
 			p.close()
 		}
 	}()
+	if err := p.ensure(ctx); err != nil {
+		return p, err
+	}
 	if err := p.loadModel(); err != nil {
 		return p, err
 	}
@@ -53,6 +57,15 @@ func newWorkerProcess(ctx context.Context, conn *jetstream.Conn, runtime *model.
 	}
 	p.http, err = listenHTTP(httpListen, p.registry, conn.Connected)
 	return p, err
+}
+
+// ensure makes the streams first of all, so that captures can be published while the model loads.
+func (p *workerProcess) ensure(ctx context.Context) error {
+	differences, err := p.conn.Ensure(ctx, p.topology)
+	for _, d := range differences {
+		p.log.Warn("a live stream or consumer differs from what foxhunt would make", "difference", d.String())
+	}
+	return err
 }
 
 func (p *workerProcess) loadModel() (err error) {
@@ -101,16 +114,9 @@ func (p *workerProcess) openCache(ctx context.Context) error {
 	return nil
 }
 
-// run serves captures until ctx ends, then stops in this order: no more pulling, finish and acknowledge what is in
-// hand, give back what was only fetched.
+// run serves captures until ctx ends, then stops in this order: no more pulling, finish and acknowledge what was
+// pulled, give back what could not be finished within the grace period.
 func (p *workerProcess) run(ctx context.Context) error {
-	differences, err := p.conn.Ensure(ctx, p.topology)
-	if err != nil {
-		return err
-	}
-	for _, d := range differences {
-		p.log.Warn("a live stream or consumer differs from what foxhunt would make", "difference", d.String())
-	}
 	source, err := p.newSource(ctx)
 	if err != nil {
 		return err
@@ -222,7 +228,7 @@ func lagMetrics(lag jetstream.Lag) metrics.Lag {
 func (p *workerProcess) close() {
 	var errs []error
 	if p.http != nil {
-		errs = append(errs, p.http.server.Close())
+		errs = append(errs, p.http.close())
 	}
 	if p.cache != nil {
 		errs = append(errs, p.cache.Close())

@@ -101,5 +101,5 @@ func (s *simulation) publishTruth(conn *jetstream.Conn, truth *messages.Truth) e
 	if err != nil {
 		return err
 	}
-	return conn.PublishTruth(subject, data)
+	return conn.PublishPlain(subject, data)
 }

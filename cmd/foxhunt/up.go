@@ -102,7 +102,7 @@ Every capture goes through NATS JetStream, the built-in ONNX model and back. Ctr
 
 // runDemo publishes simulated captures and prints their fixes until ctx ends.
 func runDemo(ctx context.Context, conn *jetstream.Conn, rate float64, out interface{ Write([]byte) (int, error) }, log *slog.Logger) error {
-	watcher := watcher{conn: conn, filter: "fixes.demo.>", format: "line", out: out}
+	watcher := watcher{conn: conn, filter: "fixes.demo.>", format: "line", out: out, log: log}
 	ready := make(chan struct{})
 	watcher.ready = func() { close(ready) }
 	group, ctx := errgroup.WithContext(ctx)

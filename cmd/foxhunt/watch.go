@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +25,7 @@ type watcher struct {
 	count  int    // fixes to print; 0: no end
 	out    io.Writer
 	ready  func() // called once fixes would be seen; may be nil
+	log    *slog.Logger
 	truths truths
 }
 
@@ -57,7 +57,7 @@ With --count it ends after so many fixes; if --timeout passes first, that is an 
 				return err
 			}
 			defer conn.Close()
-			w.conn, w.out = conn, cmd.OutOrStdout()
+			w.conn, w.out, w.log = conn, cmd.OutOrStdout(), nats.Log
 			return w.run(ctx)
 		},
 	}
@@ -73,27 +73,34 @@ var errTimeout = errors.New("the time-out passed")
 
 // run prints until the count is reached or ctx ends.
 func (w *watcher) run(ctx context.Context) error {
+	// Before the fixes: a truth is published ahead of its capture.
+	stop, err := w.conn.SubscribePlain("truth.>", func(_ string, data []byte) { w.truths.add(data) })
+	if err != nil {
+		return err
+	}
+	defer stop()
 	fixes, err := w.conn.Fixes(ctx, w.filter)
 	if err != nil {
 		return w.ended(ctx, 0, err)
 	}
 	defer fixes.Stop()
-	listening, stop := context.WithCancel(ctx)
-	var listener sync.WaitGroup
-	defer listener.Wait()
-	defer stop()
-	listener.Go(func() { _ = w.conn.Truths(listening, w.truths.add) }) // without truths there are only fixes
 	if w.ready != nil {
 		w.ready()
 	}
-	for n := 0; w.count == 0 || n < w.count; n++ {
+	for n := 0; w.count == 0 || n < w.count; {
 		message, err := fixes.Next(ctx)
 		if err != nil {
 			return w.ended(ctx, n, err)
 		}
-		if err := w.print(message); err != nil {
+		fix, err := messages.DecodeFix(message.ContentType, message.Body)
+		if err != nil {
+			w.log.Warn("something that is no fix was published among the fixes", "subject", message.Subject, "error", err)
+			continue
+		}
+		if err := w.print(fix); err != nil {
 			return err
 		}
+		n++
 	}
 	return nil
 }
@@ -109,18 +116,14 @@ func (w *watcher) ended(ctx context.Context, seen int, err error) error {
 	return err
 }
 
-func (w *watcher) print(message jetstream.FixMessage) error {
-	fix, err := messages.DecodeFix(message.ContentType, message.Body)
-	if err != nil {
-		return fmt.Errorf("%s holds something that is no fix: %w", message.Subject, err)
-	}
+func (w *watcher) print(fix *messages.Fix) error {
 	switch w.format {
 	case "json":
 		return json.NewEncoder(w.out).Encode(fix)
 	case "geojson":
 		return w.printGeoJSON(fix)
 	}
-	_, err = fmt.Fprintln(w.out, fixLine(fix)+w.truths.compare(fix))
+	_, err := fmt.Fprintln(w.out, fixLine(fix)+w.truths.compare(fix))
 	return err
 }
 
