@@ -205,6 +205,9 @@ func (c *Correlator) prepare(g *Grid, maxReach float64) error {
 	c.grid, c.framing = g, f
 	for len(c.spectrum) < r {
 		c.spectrum = append(c.spectrum, frameSpectra{})
+	}
+	c.power = c.power[:cap(c.power)] // also those of more receivers, seen before
+	for len(c.power) < r {
 		c.power = append(c.power, nil)
 	}
 	c.power = c.power[:r]

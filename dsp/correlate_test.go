@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -397,6 +398,31 @@ func TestCorrelatorRefuses(t *testing.T) {
 	wantRefusal(t, "shorter than a frame", err, "too_short", "frame_length is 256")
 	_, err = c.Analyse(grid(2, 1000), 20e-3)
 	wantRefusal(t, "frames too short for the lags", err, "bad_config", "frame_length 256")
+}
+
+// TestCorrelatorTakesAnyNumberOfReceivers in any order, with the answers of a correlator of their own.
+func TestCorrelatorTakesAnyNumberOfReceivers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(18, 1))
+	const reach = 1e-3
+	w := noiseBand(t, rng, 12000, 0.3, -2000, 2000)
+	c, err := NewCorrelator(DefaultCorrelationConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, receivers := range []int{4, 3, 5, 2, 7, 6} {
+		in := w.receiveAll(rng, 0.1+0.02*float64(receivers), 4000, 10, make([]float64, receivers)...)
+		want, _, g := correlate(t, DefaultCorrelationConfig(), in, reach)
+		if _, err := c.Analyse(g, reach); err != nil {
+			t.Fatal(err)
+		}
+		var out Correlation
+		if err := c.Correlate(sameReach(receivers, reach), &out); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(out.CrossCorrelation, want.CrossCorrelation) || !slices.Equal(out.FullPeak, want.FullPeak) {
+			t.Errorf("%d receivers: another answer than from a new correlator", receivers)
+		}
+	}
 }
 
 func TestCorrelatorAllocatesNothingOnceWarm(t *testing.T) {
