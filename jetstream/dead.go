@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,12 +19,24 @@ import (
 const ReasonMaxDeliveries = "max_deliveries"
 
 // PublishDead stores a dead letter and returns once the server has confirmed it, trying again until ctx ends. sequence is
-// the capture's in its stream: a second attempt at the same capture stores nothing new. Only then may the capture be
-// terminated.
+// the capture's in its stream: a second attempt at the same capture stores nothing new. A letter that is too large goes
+// without the original's headers. Only after this may the capture be terminated.
 func (c *Conn) PublishDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) error {
+	err := c.publishDead(ctx, sequence, d)
+	var e *Error
+	if !errors.As(err, &e) || e.Code != CodeTooLarge || len(d.Headers) == 0 {
+		return err
+	}
+	bare := *d
+	bare.Headers, bare.LeftOut = nil, d.LeftOut+len(d.Headers)
+	return c.publishDead(ctx, sequence, &bare)
+}
+
+func (c *Conn) publishDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) error {
 	body, headers := d.Encode()
 	msg := &nats.Msg{Subject: messages.DeadSubject(d.Subject), Data: body, Header: nats.Header(headers)}
-	msg.Header.Set(js.MsgIDHeader, fmt.Sprintf("dead.%d.%s", sequence, d.Subject))
+	subject := sha256.Sum256([]byte(d.Subject)) // itself it may be long, or no text
+	msg.Header.Set(js.MsgIDHeader, fmt.Sprintf("dead.%d.%x", sequence, subject[:16]))
 	_, err := c.publish(ctx, msg, (*Error).Passing)
 	return err
 }

@@ -3,6 +3,8 @@ package jetstream_test
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,7 +49,7 @@ func deadLetters(t *testing.T, url string, n int) []*messages.DeadLetter {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if raw.Subject != "dead."+d.Subject {
+		if raw.Subject != messages.DeadSubject(d.Subject) {
 			t.Errorf("the dead letter of %s is on %s", d.Subject, raw.Subject)
 		}
 		all = append(all, d)
@@ -89,6 +91,57 @@ func TestPublishDeadOfTheLargest(t *testing.T) {
 	}
 	if d := deadLetters(t, srv.ClientURL(), 1)[0]; len(d.Body) != 8<<20 {
 		t.Errorf("%d bytes", len(d.Body))
+	}
+}
+
+// A stranger's subject and headers may be as long as a server takes. The dead letter is longer still, and must not cost the
+// connection, nor be tried again for ever.
+func TestPublishDeadOfTheHostile(t *testing.T) {
+	t.Parallel()
+	srv, c := start(t)
+	many := map[string][]string{"Nats-Msg-Id": {"id"}}
+	for i := range 2500 { // 60 KiB without the prefix of each
+		many[fmt.Sprintf("Header-%04d", i)] = []string{"0123456"}
+	}
+	subject := "captures.a." + strings.Repeat("b", 4000)
+	publish(t, c, subject, 1, 8)
+	for i, letter := range []*messages.DeadLetter{
+		{Subject: subject, Reason: "bad_subject"},
+		{Subject: subject[:len(subject)-1] + "c", Reason: "bad_subject"}, // not the same, though the first 512 bytes are
+		{Subject: "captures.net.a", Reason: "bad_rate", Headers: many},
+		{Subject: "captures.net.b", Reason: "bad_rate", Headers: map[string][]string{"X": {strings.Repeat("x", 63<<10)}}},
+	} {
+		letter.Body, letter.Time = []byte("body"), time.Now()
+		if err := c.PublishDead(within(t, 5*time.Second), uint64(1+i/2), letter); err != nil {
+			t.Fatalf("letter %d: %v", i, err)
+		}
+	}
+	got := deadLetters(t, srv.ClientURL(), 4)
+	if !strings.HasPrefix(got[0].Subject, "captures.a.bbb") || len(got[0].Subject) != 512 {
+		t.Errorf("the long subject became %q", got[0].Subject)
+	}
+	if got[2].LeftOut == 0 || len(got[2].Headers)+got[2].LeftOut != len(many) || got[3].LeftOut != 1 {
+		t.Errorf("%d headers of %d were kept, %d left out; of the long one %d", len(got[2].Headers), len(many), got[2].LeftOut, got[3].LeftOut)
+	}
+}
+
+// Where the stream takes no more than the capture, its dead letter goes without the capture's headers.
+func TestPublishDeadWithoutHeaders(t *testing.T) {
+	t.Parallel()
+	srv := jetstreamtest.Start(t)
+	c := connect(t, jetstream.Options{URL: srv.ClientURL()})
+	topo := jetstream.DefaultTopology()
+	topo.Dead.MaxMsgSize = 11_000
+	if _, err := c.Ensure(t.Context(), topo); err != nil {
+		t.Fatal(err)
+	}
+	letter := &messages.DeadLetter{Body: make([]byte, 10_000), Subject: "captures.net.a", Reason: "bad_rate", Time: time.Now(),
+		Headers: map[string][]string{"A": {strings.Repeat("x", 2000)}, "B": {"y"}}}
+	if err := c.PublishDead(within(t, 5*time.Second), 1, letter); err != nil {
+		t.Fatal(err)
+	}
+	if d := deadLetters(t, srv.ClientURL(), 1)[0]; len(d.Headers) != 0 || d.LeftOut != 2 {
+		t.Errorf("headers %v, %d left out", d.Headers, d.LeftOut)
 	}
 }
 

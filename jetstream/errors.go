@@ -90,6 +90,7 @@ const (
 	codeInsufficientResources = 10023
 	codeSequenceNotFound      = 10043
 	codeStorageExceeded       = 10047
+	codeHeaderTooLarge        = 10097
 	codeStoreFailed           = 10077 // covers every limit of a stream with Discard=New; the description says which
 )
 
@@ -102,6 +103,8 @@ func explainAPI(subject string, api *js.APIError) *Error {
 		return fail(CodeStreamFull, api, "the server has no room for %s (%s); add workers, or raise the limits", subject, api.Description)
 	case api.ErrorCode == js.JSErrCodeStreamMessageExceedsMaximum:
 		return fail(CodeTooLarge, api, "the message for %s is larger than its stream takes", subject)
+	case api.ErrorCode == codeHeaderTooLarge:
+		return fail(CodeTooLarge, api, "the message for %s has more than 64 KiB of headers, which is the most that JetStream takes", subject)
 	case api.ErrorCode == js.JSErrCodeStreamNotFound:
 		return fail(CodeNoStream, api, "no foxhunt is listening: no stream stores %s; start foxhunt up or foxhunt worker on this server", subject)
 	case api.ErrorCode == js.JSErrCodeJetStreamNotEnabled, api.ErrorCode == js.JSErrCodeJetStreamNotEnabledForAccount:

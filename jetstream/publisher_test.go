@@ -69,6 +69,9 @@ func TestPublishTooLargeAndTheLargest(t *testing.T) {
 	if _, err := c.PublishCapture(t.Context(), "captures.net.a", "id", make([]byte, 9<<20)); code(err) != jetstream.CodeTooLarge {
 		t.Errorf("9 MiB: %v, want %s", err, jetstream.CodeTooLarge)
 	}
+	if _, err := c.PublishCapture(t.Context(), "captures.net.a", strings.Repeat("i", 65<<10), nil); code(err) != jetstream.CodeTooLarge {
+		t.Errorf("65 KiB of headers: %v, want %s", err, jetstream.CodeTooLarge)
+	}
 	big := make([]byte, 8<<20)
 	big[len(big)-1] = 7
 	if _, err := c.PublishCapture(t.Context(), "captures.net.a", "id", big); err != nil {

@@ -1,9 +1,12 @@
 package messages
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Headers of a dead letter. Those of the original message follow under DeadHeaderPrefix, so
@@ -16,18 +19,25 @@ const (
 	DeadWorkerHeader     = "Foxhunt-Worker"     // who gave up
 	DeadModelHeader      = "Foxhunt-Model"      // version of the model that worker served
 	DeadTimeHeader       = "Foxhunt-Time"       // when, RFC 3339
+	DeadLeftOutHeader    = "Foxhunt-Left-Out"   // how many of the original's headers there was no room for; absent: none
 	DeadHeaderPrefix     = "Foxhunt-Original-"
 )
 
-// maxSentence bounds a sentence in a header, in bytes.
-const maxSentence = 512
+// maxHeaderText bounds each text in a dead letter's headers, and maxOriginals those of the original message together, in
+// bytes. A server takes 64 KiB of headers, which the originals with their prefix could exceed: then the letter, and with it
+// its capture, would go nowhere.
+const (
+	maxHeaderText = 512
+	maxOriginals  = 4 << 10
+)
 
 // DeadLetter is a message that could not be processed, with the reason and all that is
 // needed to replay it.
 type DeadLetter struct {
 	Body         []byte // the original bytes, untouched
-	Subject      string // the original subject
+	Subject      string // the original subject; its first 512 bytes
 	Headers      map[string][]string
+	LeftOut      int // headers of the original message that are not in Headers
 	Reason       string // code
 	Sentence     string
 	Deliveries   int
@@ -36,21 +46,41 @@ type DeadLetter struct {
 	Time         time.Time
 }
 
-// Encode returns the dead letter as a message on DeadSubject(d.Subject): body and headers.
+// Encode returns the dead letter as a message on DeadSubject(d.Subject): body and headers. Its headers have less than 8 KiB;
+// original ones for which there is no room are counted in DeadLeftOutHeader.
 func (d *DeadLetter) Encode() (body []byte, headers map[string][]string) {
 	headers = map[string][]string{
-		DeadReasonHeader:     {oneLine(d.Reason)},
-		DeadSentenceHeader:   {oneLine(d.Sentence[:min(len(d.Sentence), maxSentence)])},
-		DeadSubjectHeader:    {oneLine(d.Subject)},
+		DeadReasonHeader:     {headerText(d.Reason)},
+		DeadSentenceHeader:   {headerText(d.Sentence)},
+		DeadSubjectHeader:    {headerText(d.Subject)},
 		DeadDeliveriesHeader: {strconv.Itoa(d.Deliveries)},
-		DeadWorkerHeader:     {oneLine(d.Worker)},
-		DeadModelHeader:      {oneLine(d.ModelVersion)},
+		DeadWorkerHeader:     {headerText(d.Worker)},
+		DeadModelHeader:      {headerText(d.ModelVersion)},
 		DeadTimeHeader:       {d.Time.UTC().Format(time.RFC3339Nano)},
 	}
-	for name, values := range d.Headers {
-		headers[DeadHeaderPrefix+name] = values
+	leftOut := d.LeftOut
+	room := maxOriginals
+	for _, name := range slices.Sorted(maps.Keys(d.Headers)) {
+		size := headerSize(DeadHeaderPrefix+name, d.Headers[name])
+		if size > room {
+			leftOut++
+			continue
+		}
+		room -= size
+		headers[DeadHeaderPrefix+name] = d.Headers[name]
+	}
+	if leftOut > 0 {
+		headers[DeadLeftOutHeader] = []string{strconv.Itoa(leftOut)}
 	}
 	return d.Body, headers
+}
+
+// headerSize is what a header takes on the wire: a line "name: value\r\n" for each value.
+func headerSize(name string, values []string) (size int) {
+	for _, value := range values {
+		size += len(name) + len(value) + len(": \r\n")
+	}
+	return size
 }
 
 // DecodeDeadLetter reads what Encode wrote; Body aliases body. Other headers, such as the
@@ -75,6 +105,11 @@ func DecodeDeadLetter(body []byte, headers map[string][]string) (*DeadLetter, er
 	if d.Time, err = time.Parse(time.RFC3339Nano, first(headers, DeadTimeHeader)); err != nil {
 		return nil, refuse(CodeBadDeadLetter, "header %s: %v", DeadTimeHeader, err)
 	}
+	if n := first(headers, DeadLeftOutHeader); n != "" {
+		if d.LeftOut, err = strconv.Atoi(n); err != nil {
+			return nil, refuse(CodeBadDeadLetter, "header %s: %v", DeadLeftOutHeader, err)
+		}
+	}
 	for name, values := range headers {
 		if original, ok := strings.CutPrefix(name, DeadHeaderPrefix); ok {
 			d.Headers[original] = values
@@ -83,10 +118,11 @@ func DecodeDeadLetter(body []byte, headers map[string][]string) (*DeadLetter, er
 	return d, nil
 }
 
-// oneLine makes s fit for a header: no control characters, valid UTF-8.
-func oneLine(s string) string {
+// headerText makes s fit for a header: bounded, no control characters, valid UTF-8.
+func headerText(s string) string {
+	s = s[:min(len(s), maxHeaderText)]
 	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
+		if unicode.IsControl(c) {
 			return ' '
 		}
 		return c

@@ -2,6 +2,7 @@ package messages
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,12 +33,45 @@ func TestDeadLetterRoundTrip(t *testing.T) {
 }
 
 func TestDeadLetterHeadersAreOneLine(t *testing.T) {
-	d := &DeadLetter{Subject: "s", Reason: "r", Sentence: "a\r\nNats-Msg-Id: b\x00\xff" + strings.Repeat("é", 600)}
+	d := &DeadLetter{Subject: "s", Reason: "r", Sentence: "a\r\nNats-Msg-Id: b\x00\xff\u009b" + strings.Repeat("é", 600)}
 	_, headers := d.Encode()
 	got := headers[DeadSentenceHeader][0]
-	if strings.ContainsAny(got, "\r\n\x00") || !utf8.ValidString(got) || len(got) > maxSentence || !strings.HasPrefix(got, "a  Nats-Msg-Id: b é") {
+	if strings.ContainsAny(got, "\r\n\x00") || !utf8.ValidString(got) || len(got) > maxHeaderText || !strings.HasPrefix(got, "a  Nats-Msg-Id: b  é") {
 		t.Errorf("the sentence became %q", got)
 	}
+}
+
+// A server takes 64 KiB of headers: a letter must not fail for what a stranger put into those of a capture.
+func TestDeadLetterHeadersAreBounded(t *testing.T) {
+	long := strings.Repeat("x", 60<<10)
+	d := &DeadLetter{
+		Subject: "captures." + long, Reason: long, Sentence: long, Worker: long, ModelVersion: long, Deliveries: 1, LeftOut: 1,
+		Headers: map[string][]string{"Nats-Msg-Id": {"id"}, "Long": {long}},
+	}
+	for i := range 3000 {
+		d.Headers["H-"+strconv.Itoa(i)] = []string{"1", ""}
+	}
+	body, headers := d.Encode()
+	size := 0
+	for name, values := range headers {
+		size += headerSize(name, values)
+	}
+	if size > 8<<10 {
+		t.Errorf("the headers have %d bytes", size)
+	}
+	got, err := DecodeDeadLetter(body, headers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Headers) < 50 || len(got.Headers)+got.LeftOut != len(d.Headers)+1 || got.Headers["Long"] != nil {
+		t.Errorf("%d headers were kept and %d left out of %d and one before", len(got.Headers), got.LeftOut, len(d.Headers))
+	}
+	if _, again := d.Encode(); !reflect.DeepEqual(headers, again) {
+		t.Error("other headers were kept the second time")
+	}
+	headers[DeadLeftOutHeader] = []string{"many"}
+	_, err = DecodeDeadLetter(body, headers)
+	wantRefusal(t, err, CodeBadDeadLetter, DeadLeftOutHeader)
 }
 
 func TestDecodeDeadLetterRefuses(t *testing.T) {
@@ -80,6 +114,9 @@ func TestSubjects(t *testing.T) {
 	}
 	if dead := DeadSubject(capture); dead != "dead.captures.net-1.ST_1" {
 		t.Errorf("dead subject %q", dead)
+	}
+	if dead := DeadSubject("captures.net." + strings.Repeat("a", 4000)); dead != "dead.captures.invalid" {
+		t.Errorf("dead subject of a long subject %q", dead)
 	}
 	for _, bad := range []string{"", "captures", "captures..a", "captures.a.b.c", "fixes.a.b", "captures.a.*", "captures.a.>", "captures.a.b c", "captures.é.b"} {
 		_, _, err := ParseSubject(bad)

@@ -32,8 +32,17 @@ func FixSubject(captureSubject string) (string, error) {
 	return subject(FixPrefix, network, source)
 }
 
-// DeadSubject is dead.<original subject>.
-func DeadSubject(original string) string { return DeadPrefix + "." + original }
+// DeadInvalid is the subject of the dead letters of messages on subjects that ParseSubject refuses.
+const DeadInvalid = DeadPrefix + "." + CapturePrefix + ".invalid"
+
+// DeadSubject is dead.<original subject> for a capture's subject and DeadInvalid for any other: a stranger's subject may be
+// as long as a server takes, and the server cuts off who then publishes on a longer one.
+func DeadSubject(original string) string {
+	if _, _, err := ParseSubject(original); err != nil {
+		return DeadInvalid
+	}
+	return DeadPrefix + "." + original
+}
 
 // ParseSubject splits captures.<network>.<source>.
 func ParseSubject(captureSubject string) (network, source string, err error) {
