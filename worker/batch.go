@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type batcher struct {
 	requests chan *request
 	ready    chan *batch
 	observer Observer
+	log      *slog.Logger
 }
 
 // request is one capture's features on their way through the model. The lane that made it owns the tensors and
@@ -35,8 +37,8 @@ type batch struct {
 	requests []*request
 }
 
-func newBatcher(size int, delay time.Duration, observer Observer) *batcher {
-	return &batcher{size: size, delay: delay, requests: make(chan *request), ready: make(chan *batch), observer: observer}
+func newBatcher(size int, delay time.Duration, observer Observer, log *slog.Logger) *batcher {
+	return &batcher{size: size, delay: delay, requests: make(chan *request), ready: make(chan *batch), observer: observer, log: log}
 }
 
 // run collects and runs batches until the context ends; the lanes must have finished by then.
@@ -46,7 +48,7 @@ func (b *batcher) run(ctx context.Context, runners []Runner) {
 		wg.Go(func() {
 			for batch := range b.ready {
 				b.observer.Batch(len(batch.requests))
-				runBatch(runner, batch.requests)
+				runBatch(runner, batch.requests, b.log)
 			}
 		})
 	}
@@ -132,11 +134,11 @@ func (b *batcher) do(ctx context.Context, r *request) error {
 
 // runBatch runs the requests together; where that fails, it runs each alone, so that one capture's fault stays its
 // own.
-func runBatch(runner Runner, requests []*request) {
-	if err := runTogether(runner, requests); err != nil {
+func runBatch(runner Runner, requests []*request, log *slog.Logger) {
+	if err := runTogether(runner, requests, log); err != nil {
 		for i, r := range requests {
 			if len(requests) > 1 {
-				err = runTogether(runner, requests[i:i+1])
+				err = runTogether(runner, requests[i:i+1], log)
 			}
 			if err != nil {
 				r.err = err
@@ -148,10 +150,10 @@ func runBatch(runner Runner, requests []*request) {
 	}
 }
 
-func runTogether(runner Runner, requests []*request) (err error) {
+func runTogether(runner Runner, requests []*request, log *slog.Logger) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errPanicked, p)
+			err = panicked(p, log)
 		}
 	}()
 	batch := make([][]contract.Tensor, len(requests))

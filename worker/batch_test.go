@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func TestEqualShapesShareARun(t *testing.T) {
 		}
 		return make([]contract.Prediction, n), nil
 	}
-	b := newBatcher(4, time.Nanosecond, &counts{})
+	b := newBatcher(4, time.Nanosecond, &counts{}, slog.New(slog.DiscardHandler))
 	runBatcher(t, b, model)
 	var wg sync.WaitGroup
 	do := func(receivers int64) {
@@ -111,7 +112,7 @@ func TestOneBadCaptureSpoilsNoOther(t *testing.T) {
 		return make([]contract.Prediction, n), nil
 	}
 	requests := []*request{newRequest(3), newRequest(3), newRequest(3)}
-	runBatch(fakeRunner{model}, requests)
+	runBatch(fakeRunner{model}, requests, slog.New(slog.DiscardHandler))
 	for i, r := range requests {
 		<-r.done
 		if (r.err != nil) != (i == 1) {
@@ -123,14 +124,14 @@ func TestOneBadCaptureSpoilsNoOther(t *testing.T) {
 func TestModelThatAnswersTooFew(t *testing.T) {
 	model := &fakeModel{answer: func(int) ([]contract.Prediction, error) { return nil, nil }}
 	r := newRequest(3)
-	runBatch(fakeRunner{model}, []*request{r})
+	runBatch(fakeRunner{model}, []*request{r}, slog.New(slog.DiscardHandler))
 	if <-r.done; r.err == nil {
 		t.Error("no error")
 	}
 }
 
 func TestRequestGivesUpWithItsContext(t *testing.T) {
-	b := newBatcher(1, 0, &counts{})
+	b := newBatcher(1, 0, &counts{}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := b.do(ctx, newRequest(3)); !errors.Is(err, context.Canceled) {

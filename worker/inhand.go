@@ -43,7 +43,7 @@ func (h *inHand) extend(ctx context.Context, ackWait time.Duration, log *slog.Lo
 	}
 }
 
-// inProgress sends while holding the lock, so that none is sent for a capture that has been settled since.
+// inProgress sends while holding the lock, so that none is sent for a capture that has been removed.
 func (h *inHand) inProgress(log *slog.Logger) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"foxhunt/contract"
@@ -12,6 +14,12 @@ import (
 )
 
 var errPanicked = errors.New("a stage panicked")
+
+// panicked turns a recovered panic into an error, and keeps its stack in the log, where it says what to mend.
+func panicked(p any, log *slog.Logger) error {
+	log.Error("a capture made the worker panic", "panic", p, "stack", string(debug.Stack()))
+	return fmt.Errorf("%w: %v", errPanicked, p)
+}
 
 // lane works on one capture at a time and keeps its buffers from one to the next.
 type lane struct {
@@ -64,9 +72,9 @@ func (w *Worker) newLane() *lane {
 }
 
 // serve takes captures, and works on them under the context working, until the source has no more; the error says why.
-func (l *lane) serve(working context.Context) error {
-	for {
-		delivery, err := l.source.Next(working)
+func (l *lane) serve(working context.Context, source Source) error {
+	for working.Err() == nil {
+		delivery, err := source.Next(working)
 		if err != nil {
 			return err
 		}
@@ -75,7 +83,9 @@ func (l *lane) serve(working context.Context) error {
 		l.handle(working, delivery)
 		l.inHand.remove(delivery)
 		l.options.Observer.InFlight(-1)
+		source.Observe(time.Since(l.job.started))
 	}
+	return working.Err()
 }
 
 func (l *lane) handle(ctx context.Context, delivery Delivery) {
@@ -83,7 +93,6 @@ func (l *lane) handle(ctx context.Context, delivery Delivery) {
 	j.delivery, j.message, j.started = delivery, delivery.Message(), time.Now()
 	err := l.runStages(ctx, j)
 	l.settle(ctx, j, decide(err, j.message.NumDelivered, l.options.MaxDeliver))
-	l.source.Observe(time.Since(j.started))
 	j.delivery, j.message = nil, Message{}
 }
 
@@ -105,7 +114,7 @@ func (l *lane) runStages(ctx context.Context, j *job) (err error) {
 func (l *lane) runStage(ctx context.Context, stage stage, j *job) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &stageError{stage.name, fmt.Errorf("%w: %v", errPanicked, p)}
+			err = &stageError{stage.name, panicked(p, l.options.Log)}
 		}
 	}()
 	err = stage.run(ctx, j)

@@ -11,7 +11,10 @@ import (
 // predictionVersion opens every cached prediction; another version is a miss.
 const predictionVersion = 1
 
-var errForeignPrediction = errors.New("worker: a cached prediction of another version or length")
+var (
+	errForeignPrediction    = errors.New("worker: a cached prediction of another version or length")
+	errImpossiblePrediction = errors.New("worker: a cached prediction that no model can have given")
+)
 
 // encodePrediction writes the form that the cache keeps: version, counts, then little-endian float64s and a byte for
 // each receiver's use.
@@ -56,5 +59,19 @@ func decodePrediction(b []byte) (p contract.Prediction, err error) {
 	for range residuals {
 		p.Residual = append(p.Residual, next())
 	}
+	if !possible(&p) {
+		return p, errImpossiblePrediction
+	}
 	return p, nil
+}
+
+// possible says whether a prediction is finite with a positive definite covariance. Others may write to a shared cache.
+func possible(p *contract.Prediction) bool {
+	sum := p.X + p.Y
+	for _, r := range p.Residual {
+		sum += r
+	}
+	c := p.Covariance
+	determinant := c.XX*c.YY - c.XY*c.XY
+	return sum-sum == 0 && c.XX > 0 && c.YY > 0 && determinant > 0 && !math.IsInf(determinant, 0)
 }

@@ -20,6 +20,7 @@ func (l *lane) settle(ctx context.Context, j *job, v verdict) {
 	case retry:
 		l.options.Observer.Retried(v.code)
 		l.log(j, "capture handed back", v)
+		l.inHand.remove(j.delivery) // an extension after the Nak would undo its delay
 		err = j.delivery.Nak(v.delay)
 	}
 	if err != nil {

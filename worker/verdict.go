@@ -29,13 +29,13 @@ type verdict struct {
 
 // Retry delays double from the first to the largest.
 const (
-	firstRetry   = time.Second
+	firstRetry   = 5 * time.Second
 	largestRetry = time.Minute
 )
 
 // decide is the one place where the kind of error chooses what becomes of a capture. A refusal says that the capture
-// itself is at fault, so no retry can help; anything else is taken as passing, until the stream would give up after
-// maxDeliver deliveries (0 or less: never).
+// itself is at fault, so no retry can help; anything else is taken as passing, until maxDeliver deliveries have failed
+// (0 or less: for ever), some minutes after the first.
 func decide(err error, delivered, maxDeliver int) verdict {
 	var refusal *messages.Refusal
 	switch {
@@ -43,6 +43,8 @@ func decide(err error, delivered, maxDeliver int) verdict {
 		return verdict{action: acknowledge}
 	case errors.As(err, &refusal):
 		return verdict{action: bury, code: refusal.Code, reason: refusal.Reason}
+	case errors.Is(err, context.Canceled): // the worker is stopping: no fault of the capture's
+		return verdict{action: retry, code: "stopping", reason: "the worker stopped before it was done", delay: 0}
 	}
 	code := transientCode(err)
 	if maxDeliver > 0 && delivered >= maxDeliver {
@@ -73,7 +75,7 @@ func transientCode(err error) string {
 	switch {
 	case errors.Is(err, errPanicked):
 		return "panic"
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded):
 		return "deadline"
 	case errors.As(err, &stage):
 		return stage.stage + "_failed"

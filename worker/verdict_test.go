@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"reflect"
 	"testing"
 	"time"
 
@@ -28,6 +27,7 @@ func TestDecide(t *testing.T) {
 		"passing, again":     {passing, 4, retry, "publish_failed"},
 		"passing, too often": {passing, 5, bury, "gave_up"},
 		"too late":           {&stageError{"publish", context.DeadlineExceeded}, 1, retry, "deadline"},
+		"stopped":            {&stageError{"model", context.Canceled}, 5, retry, "stopping"},
 		"panic":              {&stageError{"model", errPanicked}, 1, retry, "panic"},
 		"unknown":            {errors.New("?"), 1, retry, "failed"},
 	} {
@@ -41,7 +41,7 @@ func TestDecide(t *testing.T) {
 }
 
 func TestRetryDelayGrowsToABound(t *testing.T) {
-	for delivered, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 3: 4 * time.Second, 7: time.Minute, 1 << 40: time.Minute} {
+	for delivered, want := range map[int]time.Duration{1: 5 * time.Second, 2: 10 * time.Second, 4: 40 * time.Second, 5: time.Minute, 1 << 40: time.Minute} {
 		for range 100 {
 			if d := retryDelay(delivered); d < want*3/4 || d > want*5/4 {
 				t.Fatalf("after %d deliveries %v, want %v give or take a quarter", delivered, d, want)
@@ -52,12 +52,29 @@ func TestRetryDelayGrowsToABound(t *testing.T) {
 
 func TestPredictionSurvivesTheCache(t *testing.T) {
 	for _, p := range []contract.Prediction{
-		{X: 1, Y: -2, Covariance: contract.Spread{XX: 3, YY: 4, XY: -5}, Confidence: 0.5},
-		{Confidence: 1, Used: []bool{true, false, true}, Residual: []float64{1e-6, math.Inf(1), 0}},
+		{X: 1, Y: -2, Covariance: contract.Spread{XX: 3, YY: 4, XY: -2}, Confidence: 0.5},
+		{Covariance: contract.Spread{XX: 1, YY: 1}, Confidence: math.NaN()},
+		{Covariance: contract.Spread{XX: 1, YY: 1}, Confidence: 1, Used: []bool{true, false, true}, Residual: []float64{1e-6, -3, 0}},
 	} {
 		got, err := decodePrediction(encodePrediction(&p))
-		if err != nil || !reflect.DeepEqual(got, p) {
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(p) { // as text, because NaN differs from itself
 			t.Errorf("got %+v, %v; want %+v", got, err, p)
+		}
+	}
+}
+
+func TestImpossiblePredictionIsAMiss(t *testing.T) {
+	good := contract.Prediction{Covariance: contract.Spread{XX: 1, YY: 1}, Residual: []float64{0}}
+	for name, spoil := range map[string]func(*contract.Prediction){
+		"place":      func(p *contract.Prediction) { p.X = math.NaN() },
+		"variance":   func(p *contract.Prediction) { p.Covariance.XX = 0 },
+		"covariance": func(p *contract.Prediction) { p.Covariance.XY = 1 },
+		"residual":   func(p *contract.Prediction) { p.Residual = []float64{math.Inf(1)} },
+	} {
+		p := good
+		spoil(&p)
+		if _, err := decodePrediction(encodePrediction(&p)); err == nil {
+			t.Errorf("%s: taken from the cache", name)
 		}
 	}
 }

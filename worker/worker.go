@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -28,7 +27,7 @@ type Options struct {
 	FixFormat  string        // content type of the fixes
 	Grace      time.Duration // how long a stop waits for what is in hand
 	AckWait    time.Duration // after which the stream would deliver a capture again
-	MaxDeliver int           // deliveries after which a capture that keeps failing is buried; 0: never
+	MaxDeliver int           // deliveries after which a capture that keeps failing is a dead letter; 0: never
 	Budget     features.Budget
 	Log        *slog.Logger
 	Observer   Observer
@@ -47,12 +46,13 @@ func DefaultOptions() Options {
 		FixFormat:  messages.ContentTypeJSON,
 		Grace:      20 * time.Second,
 		AckWait:    30 * time.Second,
-		MaxDeliver: 5,
+		MaxDeliver: 8,
 		Log:        slog.Default(),
 	}
 }
 
-func (o *Options) validate() error {
+// Validate says the first option that makes no sense.
+func (o *Options) Validate() error {
 	switch {
 	case o.Lanes < 1 || o.BatchSize < 1 || o.Runners < 1:
 		return fmt.Errorf("lanes, batch size and runners are %d, %d, %d; want at least 1 each", o.Lanes, o.BatchSize, o.Runners)
@@ -64,8 +64,6 @@ func (o *Options) validate() error {
 		return fmt.Errorf("confidence is %v; want a value between 0 and 1", o.Confidence)
 	case o.FixFormat != messages.ContentTypeJSON && o.FixFormat != messages.ContentTypeMsgpack:
 		return fmt.Errorf("fix format is %q; want %s or %s", o.FixFormat, messages.ContentTypeJSON, messages.ContentTypeMsgpack)
-	case o.Observer == nil:
-		return errors.New("no observer")
 	}
 	return o.Budget.Validate()
 }
@@ -73,63 +71,79 @@ func (o *Options) validate() error {
 // Worker serves captures from a source until it is told to stop. Any number of workers may share a stream.
 type Worker struct {
 	options    Options
-	source     Source
 	publisher  Publisher
 	cache      Cache // nil: none
-	model      Predictor
 	contract   *contract.Contract
 	identity   messages.Model
 	extractors chan *features.Extractor // one a processor: preprocessing is bounded by them
 	batcher    *batcher
+	runners    []Runner
 	inHand     inHand
 }
 
-// New makes a worker; nothing runs before [Worker.Run]. cache may be nil.
-func New(source Source, publisher Publisher, cache Cache, model Predictor, options Options) (*Worker, error) {
-	if err := options.validate(); err != nil {
+// New makes a worker; nothing runs before [Worker.Run]. cache may be nil. Close frees it.
+func New(publisher Publisher, cache Cache, model Predictor, options Options) (*Worker, error) {
+	if err := options.Validate(); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
-	w := &Worker{
-		options: options, source: source, publisher: publisher, cache: cache, model: model,
-		contract: model.Contract(), identity: model.Identity(),
-	}
+	w := &Worker{options: options, publisher: publisher, cache: cache, contract: model.Contract(), identity: model.Identity()}
 	size := options.BatchSize
 	if most := model.MaxBatch(); most > 0 {
 		size = min(size, most)
 	}
-	w.batcher = newBatcher(size, options.BatchDelay, options.Observer)
-	processors := runtime.GOMAXPROCS(0)
-	w.extractors = make(chan *features.Extractor, processors)
-	for range processors {
-		extractor, err := features.New(w.contract, options.Budget)
-		if err != nil {
-			return nil, fmt.Errorf("worker: %w", err)
-		}
-		w.extractors <- extractor
+	w.batcher = newBatcher(size, options.BatchDelay, options.Observer, options.Log)
+	if err := w.prepare(model); err != nil {
+		w.Close()
+		return nil, fmt.Errorf("worker: %w", err)
 	}
 	return w, nil
 }
 
-// Run serves captures until ctx ends, then finishes what was fetched and what is in hand (for at most Options.Grace),
-// and returns nil. The order of a stop is: no more pulling, finish, publish, acknowledge, free the model. A source that
-// ends by itself is an error.
-func (w *Worker) Run(ctx context.Context) error {
-	runners, err := w.runners()
-	defer closeAll(runners, w.options.Log)
-	if err != nil {
-		return fmt.Errorf("worker: %w", err)
+// prepare makes what is shared by the lanes: extractors and the model's runners.
+func (w *Worker) prepare(model Predictor) error {
+	processors := runtime.GOMAXPROCS(0)
+	w.extractors = make(chan *features.Extractor, processors)
+	for range processors {
+		extractor, err := features.New(w.contract, w.options.Budget)
+		if err != nil {
+			return err
+		}
+		w.extractors <- extractor
 	}
+	for range w.options.Runners {
+		runner, err := model.NewRunner()
+		if err != nil {
+			return err
+		}
+		w.runners = append(w.runners, runner)
+	}
+	return nil
+}
+
+// Close frees the model's runners. Run must have returned.
+func (w *Worker) Close() {
+	for _, runner := range w.runners {
+		if err := runner.Close(); err != nil {
+			w.options.Log.Warn("a model's runner could not be freed", "error", err)
+		}
+	}
+}
+
+// Run serves captures until ctx ends, then finishes what was fetched and what is in hand (for at most Options.Grace),
+// and returns nil. The order of a stop is: no more pulling, finish, publish, acknowledge. A source that ends by itself is
+// an error.
+func (w *Worker) Run(ctx context.Context, source Source) error {
 	working, finish := graceful(ctx, w.options.Grace)
 	defer finish()
-	defer context.AfterFunc(ctx, w.source.Stop)()
+	defer context.AfterFunc(ctx, source.Stop)()
 	batching, stopBatching := context.WithCancel(context.Background())
 
 	var helpers sync.WaitGroup
 	var lanes errgroup.Group
-	helpers.Go(func() { w.batcher.run(batching, runners) })
+	helpers.Go(func() { w.batcher.run(batching, w.runners) })
 	helpers.Go(func() { w.inHand.extend(batching, w.options.AckWait, w.options.Log) })
 	for range w.options.Lanes {
-		lanes.Go(func() error { return w.newLane().serve(working) })
+		lanes.Go(func() error { return w.newLane().serve(working, source) })
 	}
 	ended := lanes.Wait()
 	stopBatching()
@@ -138,25 +152,6 @@ func (w *Worker) Run(ctx context.Context) error {
 		return fmt.Errorf("worker: the source of captures ended: %w", ended)
 	}
 	return nil
-}
-
-func (w *Worker) runners() (runners []Runner, err error) {
-	for range w.options.Runners {
-		runner, err := w.model.NewRunner()
-		if err != nil {
-			return runners, err
-		}
-		runners = append(runners, runner)
-	}
-	return runners, nil
-}
-
-func closeAll(runners []Runner, log *slog.Logger) {
-	for _, runner := range runners {
-		if err := runner.Close(); err != nil {
-			log.Warn("a model's runner could not be freed", "error", err)
-		}
-	}
 }
 
 // graceful gives a context that ends the grace period after ctx does.

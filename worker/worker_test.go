@@ -35,13 +35,14 @@ func start(t *testing.T, change func(*bench, *Options)) *bench {
 	if change != nil {
 		change(b, &options)
 	}
-	w, err := New(b.source, b.publisher, &fakeCache{}, b.model, options)
+	w, err := New(b.publisher, &fakeCache{}, b.model, options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(w.Close)
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop = stop
-	go func() { b.ended <- w.Run(ctx) }()
+	go func() { b.ended <- w.Run(ctx, b.source) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-b.ended; err != nil {
@@ -144,10 +145,10 @@ func TestBadCaptureIsBuried(t *testing.T) {
 
 func TestPassingFailureIsRetriedThenBuried(t *testing.T) {
 	b := start(t, func(b *bench, _ *Options) { b.publisher.fails = 2 })
-	if v := b.send(t, capture(t, nil), 1); v.name != "nak" || v.delay < 700*time.Millisecond || v.delay > 1300*time.Millisecond {
-		t.Errorf("the first failure ended with %+v, want nak within a quarter of a second", v)
+	if v := b.send(t, capture(t, nil), 1); v.name != "nak" || v.delay < firstRetry*3/4 || v.delay > firstRetry*5/4 {
+		t.Errorf("the first failure ended with %+v, want nak with a delay of about %v", v, firstRetry)
 	}
-	if v := b.send(t, capture(t, nil), 5); v.name != "term" || v.code != "gave_up" {
+	if v := b.send(t, capture(t, nil), 8); v.name != "term" || v.code != "gave_up" {
 		t.Errorf("the last failure ended with %+v, want term gave_up", v)
 	}
 	if v := b.send(t, capture(t, nil), 1); v.name != "ack" {
@@ -226,14 +227,13 @@ func TestOptionsAreChecked(t *testing.T) {
 		"delay":      func(o *Options) { o.BatchDelay = -1 },
 		"confidence": func(o *Options) { o.Confidence = 1 },
 		"format":     func(o *Options) { o.FixFormat = "text/plain" },
-		"observer":   func(o *Options) { o.Observer = nil },
 		"ack wait":   func(o *Options) { o.AckWait = 0 },
 		"budget":     func(o *Options) { o.Budget.Default = -1 },
 	} {
 		options := DefaultOptions()
 		options.Observer = &counts{}
 		spoil(&options)
-		if _, err := New(nil, nil, nil, &fakeModel{contract: contract.Plain("x", 2)}, options); err == nil {
+		if _, err := New(nil, nil, &fakeModel{contract: contract.Plain("x", 2)}, options); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -243,12 +243,12 @@ func TestSourceThatEndsIsAnError(t *testing.T) {
 	source := &fakeSource{make(chan *fakeDelivery), make(chan struct{})}
 	options := DefaultOptions()
 	options.Observer = &counts{}
-	w, err := New(source, &fakePublisher{}, nil, &fakeModel{contract: contract.Plain("x", 2)}, options)
+	w, err := New(&fakePublisher{}, nil, &fakeModel{contract: contract.Plain("x", 2)}, options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	source.Stop()
-	if err := w.Run(t.Context()); !errors.Is(err, errDown) {
+	if err := w.Run(t.Context(), source); !errors.Is(err, errDown) {
 		t.Errorf("error %v, want that of the source", err)
 	}
 }

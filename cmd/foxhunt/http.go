@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -14,58 +15,61 @@ import (
 	"foxhunt/metrics"
 )
 
-// httpServer serves /metrics, /livez and /readyz.
+// httpServer serves /metrics, /livez and /readyz from the process's start to its end: a process that waits for NATS is
+// alive, and not ready.
 type httpServer struct {
-	listener net.Listener
-	server   *http.Server
-	serving  atomic.Bool // a worker is pulling
+	registry  *prometheus.Registry
+	listener  net.Listener
+	server    *http.Server
+	ended     chan struct{}
+	connected atomic.Pointer[func() bool] // set while a worker is pulling
 }
 
-// listenHTTP opens the address at once, so that a taken port is an error at the start; serve answers.
-func listenHTTP(address string, registry *prometheus.Registry, connected func() bool) (*httpServer, error) {
+// serveHTTP listens and answers until close.
+func serveHTTP(address string, log *slog.Logger) (*httpServer, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("http-listen: %w", err)
 	}
-	h := &httpServer{listener: listener}
+	h := &httpServer{registry: metrics.NewRegistry(), listener: listener, ended: make(chan struct{})}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", metrics.Handler(registry))
+	mux.Handle("GET /metrics", metrics.Handler(h.registry))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		switch {
-		case !h.serving.Load():
-			http.Error(w, "no worker is pulling", http.StatusServiceUnavailable)
-		case !connected():
-			http.Error(w, "not connected to NATS", http.StatusServiceUnavailable)
-		default:
-			fmt.Fprintln(w, "ok")
-		}
-	})
+	mux.HandleFunc("GET /readyz", h.readyz)
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	go func() {
+		defer close(h.ended)
+		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the HTTP server ended", "error", err)
+		}
+	}()
 	return h, nil
 }
 
-// close ends the server, also one that never came to serve.
-func (h *httpServer) close() error {
-	err := h.server.Close()
-	if closing := h.listener.Close(); !errors.Is(closing, net.ErrClosed) {
-		err = errors.Join(err, closing)
+func (h *httpServer) readyz(w http.ResponseWriter, _ *http.Request) {
+	switch connected := h.connected.Load(); {
+	case connected == nil:
+		http.Error(w, "no worker is pulling", http.StatusServiceUnavailable)
+	case !(*connected)():
+		http.Error(w, "not connected to NATS", http.StatusServiceUnavailable)
+	default:
+		fmt.Fprintln(w, "ok")
 	}
-	return err
 }
+
+// ready says that a worker is pulling over a connection; unready takes it back.
+func (h *httpServer) ready(connected func() bool) { h.connected.Store(&connected) }
+func (h *httpServer) unready()                    { h.connected.Store(nil) }
 
 func (h *httpServer) address() string { return h.listener.Addr().String() }
 
-// serve answers until ctx ends.
-func (h *httpServer) serve(ctx context.Context) error {
-	defer context.AfterFunc(ctx, func() {
-		closing, cancel := within(2 * time.Second)
-		defer cancel()
-		_ = h.server.Shutdown(closing)
-	})()
-	if err := h.server.Serve(h.listener); err != http.ErrServerClosed {
-		return err
+// close lets requests under way finish, for two seconds.
+func (h *httpServer) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if h.server.Shutdown(ctx) != nil {
+		h.server.Close()
 	}
-	return nil
+	<-h.ended
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -78,7 +79,15 @@ func showLag(ctx context.Context, conn *jetstream.Conn, out io.Writer, asJSON, r
 		if s.OldestAge != nil {
 			oldest = time.Duration(*s.OldestAge * float64(time.Second)).Round(time.Millisecond).String()
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\n", s.Subject, s.Lag, oldest)
+		fmt.Fprintf(table, "%s\t%d\t%s\n", printable(s.Subject), s.Lag, oldest)
 	}
 	return table.Flush()
+}
+
+// printable quotes a subject with characters that would act on the terminal; anybody who may publish chooses it.
+func printable(subject string) string {
+	if quoted := strconv.Quote(subject); quoted != `"`+subject+`"` {
+		return quoted
+	}
+	return subject
 }

@@ -19,11 +19,25 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	err := newRoot().ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, context.Canceled) {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "foxhunt: interrupted:", err)
+		os.Exit(130)
+	default:
 		fmt.Fprintln(os.Stderr, "foxhunt:", err)
 		os.Exit(1)
 	}
+}
+
+// untilStopped is for commands without an end of their own: to be stopped is how they succeed.
+func untilStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 func newRoot() *cobra.Command {

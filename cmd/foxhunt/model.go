@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -100,4 +101,30 @@ func printModel(out io.Writer, info model.Info) error {
 		fmt.Fprintf(table, "output\t%s\n", output)
 	}
 	return table.Flush()
+}
+
+// startRuntime finds and starts ONNX Runtime.
+func startRuntime(path string) (*model.Runtime, error) {
+	path, err := model.FindRuntime(path)
+	if err != nil {
+		return nil, err
+	}
+	return model.Start(path)
+}
+
+// loadModel loads the built-in model by its name, any other as a file.
+func loadModel(runtime *model.Runtime, name string) (*model.Model, error) {
+	if name == "grid" {
+		return runtime.Load(grid.File(), model.Options{})
+	}
+	return runtime.LoadFile(name, model.Options{})
+}
+
+// statedAccuracy is the accuracy that a model states of itself, where that is a number.
+func statedAccuracy(info model.Info) *float64 {
+	accuracy, err := strconv.ParseFloat(info.Accuracy, 64)
+	if err != nil {
+		return nil
+	}
+	return &accuracy
 }

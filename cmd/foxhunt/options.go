@@ -74,7 +74,7 @@ func (o *workerOptions) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.Grace, "grace", o.Grace, "how long a stop waits for the captures in hand")
 }
 
-// settle turns the flags into the worker's options.
+// settle turns the flags into the worker's options, and refuses what makes no sense before anything is opened.
 func (o *workerOptions) settle() error {
 	if o.fixFormat != "json" && o.fixFormat != "msgpack" {
 		return fmt.Errorf("fix-format is %q; want json or msgpack", o.fixFormat)
@@ -88,7 +88,7 @@ func (o *workerOptions) settle() error {
 		}
 		o.Budget.Networks[network] = d.Seconds()
 	}
-	return nil
+	return o.Validate()
 }
 
 func hostName() string {

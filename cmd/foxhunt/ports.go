@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
 
 	"foxhunt/cache"
 	"foxhunt/contract"
@@ -77,9 +76,4 @@ func (r runner) Run(dst []contract.Prediction, batch ...[]contract.Tensor) ([]co
 		}
 	}
 	return predictions, err
-}
-
-// within gives a context for work that must end although its parent may have ended already.
-func within(d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.Background(), d)
 }

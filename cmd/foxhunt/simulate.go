@@ -54,26 +54,40 @@ error of the fix.`,
 	return cmd
 }
 
-// run publishes until the count is reached or ctx ends. A capture that cannot be stored is told and passed over.
+// run publishes until the count is reached or ctx ends. A capture that cannot be stored is told and passed over; with a
+// count, that is an error at the end.
 func (s *simulation) run(ctx context.Context, conn *jetstream.Conn, log *slog.Logger) error {
 	if !(s.rate > 0) {
 		return fmt.Errorf("rate is %v; want more than 0", s.rate)
 	}
 	scene := sim.Demo(time.Now())
 	limiter := rate.NewLimiter(rate.Limit(s.rate), 1)
+	failed := 0
 	for n := 0; s.count == 0 || n < s.count; n++ {
 		if err := limiter.Wait(ctx); err != nil {
-			return nil // asked to stop
+			return s.interrupted(n)
 		}
 		capture, truth, err := scene.Capture(n%len(scene.Emitters), time.Now(), s.seed+uint64(n))
 		if err != nil {
 			return err
 		}
 		if err := s.publish(ctx, conn, capture, truth); err != nil && ctx.Err() == nil {
+			failed++
 			log.Warn("a simulated capture was not stored", "error", err)
 		}
 	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d captures were not stored", failed, s.count)
+	}
 	return nil
+}
+
+// interrupted is an error only where an end was asked for.
+func (s *simulation) interrupted(published int) error {
+	if s.count == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d captures were published", published, s.count)
 }
 
 func (s *simulation) publish(ctx context.Context, conn *jetstream.Conn, capture *messages.Capture, truth *messages.Truth) error {

@@ -68,10 +68,7 @@ func runBenchWorker(b *testing.B, server *jetstreamtest.Server, runtime *model.R
 	var options workerOptions
 	options.register(pflag.NewFlagSet("worker", pflag.ContinueOnError))
 	options.model, options.cacheBytes = modelName, 0
-	process, err := newWorkerProcess(b.Context(), benchConn(b, server), runtime, "127.0.0.1:0", &options, quietLog())
-	if err != nil {
-		b.Fatal(err)
-	}
+	process := openProcess(b, benchConn(b, server), runtime, &options)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- process.run(ctx) }()

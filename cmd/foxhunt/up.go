@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -55,6 +56,19 @@ func (o *upOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if err := o.worker.settle(); err != nil {
+		return err
+	}
+	return untilStopped(cmd.Context(), o.serve(cmd.Context(), cmd.OutOrStdout(), log))
+}
+
+// serve runs everything until ctx ends.
+func (o *upOptions) serve(ctx context.Context, out io.Writer, log *slog.Logger) error {
+	h, err := serveHTTP(o.http, log)
+	if err != nil {
+		return err
+	}
+	defer h.close()
 	server, err := jetstream.StartEmbedded(jetstream.EmbeddedOptions{
 		StoreDir: filepath.Join(o.dataDir, "jetstream"), Listen: o.nats, SyncAlways: !o.fast, Log: log,
 	})
@@ -62,7 +76,7 @@ func (o *upOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer server.Shutdown()
-	conn, err := jetstream.Connect(cmd.Context(), jetstream.Options{Embedded: server, Name: "foxhunt up", Log: log})
+	conn, err := jetstream.Connect(ctx, jetstream.Options{Embedded: server, Name: "foxhunt up", Log: log})
 	if err != nil {
 		return err
 	}
@@ -72,24 +86,24 @@ func (o *upOptions) run(cmd *cobra.Command) error {
 		return err
 	}
 	defer runtime.Stop()
-	process, err := newWorkerProcess(cmd.Context(), conn, runtime, o.http, &o.worker, log)
+	process, err := newWorkerProcess(ctx, h, conn, runtime, &o.worker, log)
 	if err != nil {
 		return err
 	}
 	defer process.close()
 
-	group, ctx := errgroup.WithContext(cmd.Context())
+	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return process.run(ctx) })
 	if o.demo {
-		o.introduce(cmd, server.ClientURL(), process.http.address())
-		group.Go(func() error { return runDemo(ctx, conn, o.demoRate, cmd.OutOrStdout(), log) })
+		introduce(out, server.ClientURL(), h.address())
+		group.Go(func() error { return runDemo(ctx, conn, o.demoRate, out, log) })
 	}
 	return group.Wait()
 }
 
 // introduce says what is running and where to look further.
-func (o *upOptions) introduce(cmd *cobra.Command, nats, http string) {
-	fmt.Fprintf(cmd.OutOrStdout(), `foxhunt: seven simulated receivers in north-west Italy hear several transmitters, one of them moving.
+func introduce(out io.Writer, nats, http string) {
+	fmt.Fprintf(out, `foxhunt: seven simulated receivers in north-west Italy hear several transmitters, one of them moving.
 Every capture goes through NATS JetStream, the built-in ONNX model and back. Ctrl-C stops it.
 
   fixes as JSON     foxhunt watch --nats %[1]s --format json
@@ -101,7 +115,7 @@ Every capture goes through NATS JetStream, the built-in ONNX model and back. Ctr
 }
 
 // runDemo publishes simulated captures and prints their fixes until ctx ends.
-func runDemo(ctx context.Context, conn *jetstream.Conn, rate float64, out interface{ Write([]byte) (int, error) }, log *slog.Logger) error {
+func runDemo(ctx context.Context, conn *jetstream.Conn, rate float64, out io.Writer, log *slog.Logger) error {
 	watcher := watcher{conn: conn, filter: "fixes.demo.>", format: "line", out: out, log: log}
 	ready := make(chan struct{})
 	watcher.ready = func() { close(ready) }

@@ -73,12 +73,13 @@ var errTimeout = errors.New("the time-out passed")
 
 // run prints until the count is reached or ctx ends.
 func (w *watcher) run(ctx context.Context) error {
-	// Before the fixes: a truth is published ahead of its capture.
-	stop, err := w.conn.SubscribePlain("truth.>", func(_ string, data []byte) { w.truths.add(data) })
-	if err != nil {
-		return err
+	if w.format == "line" { // before the fixes: a truth is published ahead of its capture
+		stop, err := w.conn.SubscribePlain("truth.>", func(_ string, data []byte) { w.truths.add(data) })
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
-	defer stop()
 	fixes, err := w.conn.Fixes(ctx, w.filter)
 	if err != nil {
 		return w.ended(ctx, 0, err)
@@ -108,8 +109,8 @@ func (w *watcher) run(ctx context.Context) error {
 // ended tells the end that was asked for from the one that was not.
 func (w *watcher) ended(ctx context.Context, seen int, err error) error {
 	switch {
-	case context.Cause(ctx) == errTimeout && w.count > 0:
-		return fmt.Errorf("%d of %d fixes came before the time-out", seen, w.count)
+	case ctx.Err() != nil && w.count > 0:
+		return fmt.Errorf("%d of %d fixes came before the end: %w", seen, w.count, context.Cause(ctx))
 	case ctx.Err() != nil:
 		return nil
 	}

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"log/slog"
+
 	"github.com/spf13/cobra"
 )
 
@@ -14,8 +17,8 @@ func newWorker() *cobra.Command {
 		Short: "Pull captures from NATS, locate what they heard, publish the fixes",
 		Long: `Pull captures from NATS, locate what they heard, publish the fixes.
 
-Any number of workers may share the stream. SIGTERM and Ctrl-C stop a worker cleanly: it finishes what it
-has in hand and gives back the rest.`,
+Any number of workers may share the stream. SIGTERM and Ctrl-C stop a worker cleanly: it pulls no more,
+finishes what it has, and gives back what it cannot finish within --grace.`,
 		Example: "  foxhunt worker --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379 --http-listen 127.0.0.1:8081",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -23,23 +26,11 @@ has in hand and gives back the rest.`,
 			if err != nil {
 				return err
 			}
+			if err := options.settle(); err != nil {
+				return err
+			}
 			nats.Log = log
-			conn, err := nats.connect(cmd.Context(), "worker "+options.Name)
-			if err != nil {
-				return err
-			}
-			defer conn.Close()
-			runtime, err := startRuntime(options.runtime)
-			if err != nil {
-				return err
-			}
-			defer runtime.Stop()
-			process, err := newWorkerProcess(cmd.Context(), conn, runtime, listen, &options, log)
-			if err != nil {
-				return err
-			}
-			defer process.close()
-			return process.run(cmd.Context())
+			return untilStopped(cmd.Context(), runWorker(cmd.Context(), &nats, listen, &options, log))
 		},
 	}
 	nats.register(cmd.Flags())
@@ -47,4 +38,29 @@ has in hand and gives back the rest.`,
 	options.register(cmd.Flags())
 	cmd.Flags().StringVar(&listen, "http-listen", "127.0.0.1:8080", "address of /metrics, /livez and /readyz")
 	return cmd
+}
+
+// runWorker waits for NATS, then serves captures until ctx ends.
+func runWorker(ctx context.Context, nats *natsOptions, listen string, o *workerOptions, log *slog.Logger) error {
+	h, err := serveHTTP(listen, log)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	conn, err := nats.connect(ctx, "worker "+o.Name)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	runtime, err := startRuntime(o.runtime)
+	if err != nil {
+		return err
+	}
+	defer runtime.Stop()
+	process, err := newWorkerProcess(ctx, h, conn, runtime, o, log)
+	if err != nil {
+		return err
+	}
+	defer process.close()
+	return process.run(ctx)
 }
