@@ -15,7 +15,7 @@ import (
 // Features are one capture's tensors, in the order of the contract's inputs, each with a first axis of one.
 type Features struct {
 	Tensors []contract.Tensor
-	Frame   *geo.Frame // of receiver_position, and of an answer in ENU: about the receivers' centroid
+	Frame   *geo.Frame // of receiver_position, and of an answer in ENU: about the receivers' centroid, at their mean altitude
 	Budget  AppliedBudget
 }
 
@@ -105,7 +105,7 @@ func (e *Extractor) load(capture *messages.Capture) error {
 	free := e.samples
 	for i := range capture.Receivers {
 		receiver, n := &capture.Receivers[i], capture.Receivers[i].Samples()
-		re, im := free[:n], free[n:2*n]
+		re, im := free[:n:n], free[n:2*n:2*n]
 		free = free[2*n:]
 		if err := receiver.Split(re, im); err != nil {
 			var refused *messages.Refusal
@@ -137,6 +137,10 @@ func (e *Extractor) place(capture *messages.Capture, out *Features) error {
 	centroid, err := geo.Centroid(e.positions)
 	if err != nil {
 		return err
+	}
+	// Emitters are near the ground, and the ground is near the receivers' height, not the ellipsoid's.
+	for i := range e.positions {
+		centroid.Altitude += e.positions[i].Altitude / float64(len(e.positions))
 	}
 	out.Frame = geo.NewFrame(centroid)
 	e.enu = grow(e.enu, len(e.positions))

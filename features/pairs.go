@@ -26,7 +26,33 @@ func (e *Extractor) correlate(capture *messages.Capture, network string, grid *d
 	}
 	out.Budget = e.budget.For(network, capture.Frequency, band.Bandwidth)
 	e.bound(capture, out.Budget.Propagation)
+	if err := e.checkBaselines(); err != nil {
+		return err
+	}
 	return e.correlator.Correlate(e.reach, &e.correlation)
+}
+
+// A network says nothing of a place when all its receivers stand together: within leastBaseline, or within
+// leastResolved of what their time errors amount to.
+const (
+	leastBaseline = 10 // m
+	leastResolved = 0.01
+)
+
+// checkBaselines refuses such a network. One that is merely small for its errors gets an ellipse as large as they are.
+func (e *Extractor) checkBaselines() error {
+	longest, uncertain := 0.0, math.Inf(1)
+	for a := range e.enu {
+		for b := a + 1; b < len(e.enu); b++ {
+			longest = max(longest, e.baseline(a, b))
+			uncertain = min(uncertain, speedOfLight*math.Hypot(e.sigma[a], e.sigma[b]))
+		}
+	}
+	if longest < max(leastBaseline, leastResolved*uncertain) {
+		return refuse(CodeNoBaseline, "the receivers stand within %.1f m of each other and their times are uncertain by %.0f m; "+
+			"such a network cannot tell where anything is (is one position given for all?)", longest, uncertain)
+	}
+	return nil
 }
 
 // bound computes the receivers' sigma from their clocks and the propagation error (s), and the pairs' reach from
@@ -49,7 +75,11 @@ func (e *Extractor) bound(capture *messages.Capture, propagation float64) {
 // pairReach is the largest time difference that a pair can have: the baseline's travel time, with a little to spare
 // for a path along the ground, and four standard deviations of the two clocks and propagation paths.
 func (e *Extractor) pairReach(a, b int) float64 {
+	return 1.05*e.baseline(a, b)/speedOfLight + 4*math.Hypot(e.sigma[a], e.sigma[b])
+}
+
+// baseline is the distance of two receivers in metres.
+func (e *Extractor) baseline(a, b int) float64 {
 	p, q := &e.enu[a], &e.enu[b]
-	baseline := math.Hypot(math.Hypot(p[0]-q[0], p[1]-q[1]), p[2]-q[2])
-	return 1.05*baseline/speedOfLight + 4*math.Hypot(e.sigma[a], e.sigma[b])
+	return math.Hypot(math.Hypot(p[0]-q[0], p[1]-q[1]), p[2]-q[2])
 }

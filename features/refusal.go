@@ -15,6 +15,7 @@ const (
 	CodeTooFewReceivers  = "too_few_receivers"
 	CodeTooManyReceivers = messages.CodeTooManyReceivers
 	CodeTooShort         = "too_short"       // the time span that the receivers share
+	CodeNoBaseline       = "no_baseline"     // receivers at one place
 	CodeUnfit            = "unfit_for_model" // the model's parameters do not suit the sample rate, distances or clocks
 )
 
