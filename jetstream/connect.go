@@ -45,6 +45,9 @@ type Conn struct {
 
 	reconnects atomic.Uint64
 	asyncErrs  atomic.Uint64
+
+	closing atomic.Bool // by us
+	closed  chan struct{}
 }
 
 // Pauses between attempts to connect and between attempts to repeat a call.
@@ -62,7 +65,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if o.URL == "" && o.Embedded == nil {
 		return nil, fail(CodeBadOption, nil, "no NATS URL is given; want for example nats://127.0.0.1:4222")
 	}
-	c := &Conn{log: o.Log, in: o.Embedded}
+	c := &Conn{log: o.Log, in: o.Embedded, closed: make(chan struct{})}
 	opts, err := c.natsOptions(o)
 	if err != nil {
 		return nil, err
@@ -85,7 +88,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 		}
 	}
 	if c.js, err = js.New(c.nc); err != nil {
-		c.nc.Close()
+		c.Close()
 		return nil, fail(CodeBadOption, err, "%v", err)
 	}
 	return c, nil
@@ -103,6 +106,7 @@ func (c *Conn) natsOptions(o Options) ([]nats.Option, error) {
 		nats.MaxPingsOutstanding(2),
 		nats.DisconnectErrHandler(c.onDisconnect),
 		nats.ReconnectHandler(c.onReconnect),
+		nats.ClosedHandler(c.onClosed),
 		nats.ErrorHandler(c.onError),
 	}
 	if o.Embedded != nil {
@@ -169,6 +173,15 @@ func (c *Conn) onReconnect(nc *nats.Conn) {
 	c.log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
 }
 
+// onClosed hears that nats.go gave the connection up, as it does after an error of the protocol.
+func (c *Conn) onClosed(nc *nats.Conn) {
+	if c.closing.Load() {
+		return
+	}
+	c.log.Error("the connection to NATS was closed and does not come back", "error", nc.LastError())
+	close(c.closed)
+}
+
 // onError hears what belongs to no call: refused publishes above all, which the caller otherwise sees as a time-out.
 func (c *Conn) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	c.asyncErrs.Add(1)
@@ -210,6 +223,10 @@ func (c *Conn) Server() string {
 	return c.nc.ConnectedUrlRedacted()
 }
 
+// Closed is closed if the connection has ended for good without Close: then nothing works any more, and the process should
+// end with an error.
+func (c *Conn) Closed() <-chan struct{} { return c.closed }
+
 // Reconnects counts how often the connection came back.
 func (c *Conn) Reconnects() uint64 { return c.reconnects.Load() }
 
@@ -218,6 +235,7 @@ func (c *Conn) AsyncErrors() uint64 { return c.asyncErrs.Load() }
 
 // Close sends what is still buffered and closes the connection.
 func (c *Conn) Close() {
+	c.closing.Store(true)
 	if c.nc.IsConnected() {
 		c.nc.FlushTimeout(lastPause)
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -21,6 +22,7 @@ import (
 
 	"foxhunt/jetstream"
 	"foxhunt/jetstream/jetstreamtest"
+	"foxhunt/messages"
 )
 
 func TestConnectWaitsForTheServer(t *testing.T) {
@@ -164,6 +166,66 @@ func TestRefusedPublishSaysSo(t *testing.T) {
 	waitFor(t, "a word about the refused message", func() bool { return strings.Contains(log.String(), "code=refused") })
 	if station.AsyncErrors() != 2 {
 		t.Errorf("AsyncErrors = %d, want 2", station.AsyncErrors())
+	}
+}
+
+// A worker without the right to publish fixes waits for it: the captures are not at fault.
+func TestRefusedFixWaits(t *testing.T) {
+	t.Parallel()
+	url := startServer(t, &server.Options{Users: []*server.User{{
+		Username: "worker", Password: "pw",
+		Permissions: &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{"fixes.>", "dead.>"}}},
+	}}})
+	var log logBuffer
+	c := connect(t, jetstream.Options{URL: strings.Replace(url, "//", "//worker:pw@", 1), Log: log.logger()})
+	if _, err := c.Ensure(t.Context(), jetstream.DefaultTopology()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	go func() { ended <- c.PublishFix(ctx, "fixes.net.a", "id", "application/json", []byte("{}")) }()
+	go func() {
+		ended <- c.PublishDead(ctx, 1, &messages.DeadLetter{Subject: "captures.net.a", Reason: "bad_rate"})
+	}()
+	waitFor(t, "several attempts", func() bool { return c.AsyncErrors() >= 6 })
+	select {
+	case err := <-ended:
+		t.Errorf("gave up: %v", err)
+	default:
+	}
+	cancel()
+	for range 2 {
+		if err := <-ended; code(err) != jetstream.CodeRefused {
+			t.Errorf("at the end: %v, want %s", err, jetstream.CodeRefused)
+		}
+	}
+	if n := strings.Count(log.String(), "until it is permitted"); n != 2 {
+		t.Errorf("it was said %d times, want once of each:\n%s", n, log.String())
+	}
+}
+
+// The server cuts off who sends a subject longer than a control line may be, and nats.go does not come back from that.
+func TestClosed(t *testing.T) {
+	t.Parallel()
+	srv, byUs := start(t)
+	c := srv.Connect(t)
+	s := newSource(t, c, jetstream.DefaultTopology(), jetstream.SourceOptions{})
+	if err := c.PublishPlain(strings.Repeat("x", 5000), nil); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-c.Closed():
+	case <-within(t, 10*time.Second).Done():
+		t.Fatal("nobody was told that the connection is closed")
+	}
+	if _, err := s.Next(within(t, 10*time.Second)); !errors.Is(err, jetstream.ErrStopped) {
+		t.Errorf("the source on a closed connection: %v", err)
+	}
+	byUs.Close()
+	select {
+	case <-byUs.Closed():
+		t.Error("Close was taken for an accident")
+	default:
 	}
 }
 

@@ -37,8 +37,7 @@ func (c *Conn) publishDead(ctx context.Context, sequence uint64, d *messages.Dea
 	msg := &nats.Msg{Subject: messages.DeadSubject(d.Subject), Data: body, Header: nats.Header(headers)}
 	subject := sha256.Sum256([]byte(d.Subject)) // itself it may be long, or no text
 	msg.Header.Set(js.MsgIDHeader, fmt.Sprintf("dead.%d.%x", sequence, subject[:16]))
-	_, err := c.publish(ctx, msg, (*Error).Passing)
-	return err
+	return c.publishUntilStored(ctx, msg)
 }
 
 // advisory is what the server says about a capture that it will not deliver again

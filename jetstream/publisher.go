@@ -35,10 +35,22 @@ func (c *Conn) PublishCapture(ctx context.Context, subject, id string, data []by
 
 // PublishFix stores a fix and returns once the server has confirmed it. msgID must be the same for every attempt at the
 // same capture, so that a second attempt within the stream's window stores nothing. What may pass is tried again until
-// ctx ends.
+// ctx ends, and so is a refusal, which is no fault of the capture's: an operator can grant the right meanwhile.
 func (c *Conn) PublishFix(ctx context.Context, subject, msgID, contentType string, body []byte) error {
 	msg := &nats.Msg{Subject: subject, Data: body, Header: nats.Header{js.MsgIDHeader: {msgID}, "Content-Type": {contentType}}}
-	_, err := c.publish(ctx, msg, (*Error).Passing)
+	return c.publishUntilStored(ctx, msg)
+}
+
+// publishUntilStored stores msg, trying again whatever passes or is the server's to permit, until ctx ends.
+func (c *Conn) publishUntilStored(ctx context.Context, msg *nats.Msg) error {
+	said := false
+	_, err := c.publish(ctx, msg, func(e *Error) bool {
+		if e.Code == CodeRefused && !said {
+			c.log.Error("trying again until it is permitted", "error", e)
+			said = true
+		}
+		return e.Passing() || e.Code == CodeRefused
+	})
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
 )
 
 // SourceOptions bound what a source takes ahead of its worker.
@@ -25,6 +26,7 @@ type SourceOptions struct {
 type Source struct {
 	conn     *Conn
 	topology Topology
+	consumer js.ConsumerConfig // as the server has it
 	o        SourceOptions
 	log      *slog.Logger
 
@@ -79,12 +81,11 @@ func (c *Conn) NewSource(ctx context.Context, t Topology, o SourceOptions) (*Sou
 			return nil, explain(t.Workers.Durable, err)
 		}
 	}
-	if wait := consumer.CachedInfo().Config.AckWait; o.Prefetch > wait/4 {
-		o.Prefetch = wait / 4
-	}
+	live := consumer.CachedInfo().Config
+	o.Prefetch = min(o.Prefetch, live.AckWait/4)
 	room := 4*o.MaxMessages + 64 // for what a pull taken for lost still brings, and for status messages
 	s := &Source{
-		conn: c, topology: t, o: o, log: o.Log,
+		conn: c, topology: t, consumer: live, o: o, log: o.Log,
 		msgs: make(chan *nats.Msg, room), inbox: c.nc.NewInbox(),
 		ready: make(chan *Delivery, room), change: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
@@ -117,6 +118,12 @@ func (o *SourceOptions) setDefaults(c *Conn, t Topology) error {
 	}
 	return nil
 }
+
+// AckWait is the time after which the server delivers a capture again, by the consumer as it was when the source was made.
+func (s *Source) AckWait() time.Duration { return s.consumer.AckWait }
+
+// MaxDeliver is how often the server delivers a capture in all, likewise; -1: without end.
+func (s *Source) MaxDeliver() int { return s.consumer.MaxDeliver }
 
 // Next returns the next capture; it waits for one until ctx ends. After Stop it still hands out what was fetched before,
 // then returns ErrStopped.
@@ -199,7 +206,7 @@ func (s *Source) run() {
 	pause := firstPause
 	for {
 		messages, bytes, ok := s.waitForRoom(least)
-		if !ok {
+		if !ok || s.conn.nc.IsClosed() { // a closed connection does not come back
 			return
 		}
 		got, end := s.pull(messages, bytes)

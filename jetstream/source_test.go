@@ -97,6 +97,83 @@ func TestAckWaitBringsItBack(t *testing.T) {
 	}
 }
 
+func deleteStream(t *testing.T, url, name string) {
+	t.Helper()
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	if _, err := nc.Request("$JS.API.STREAM.DELETE."+name, nil, 5*time.Second); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The stream is deleted with a capture in hand: the acknowledgement must not wait for a stream in which its sequence is
+// somebody else's capture.
+func TestAckGivesUpWithoutAConsumer(t *testing.T) {
+	t.Parallel()
+	srv, c := start(t)
+	publish(t, c, "captures.net.a", 1, 8)
+	d := next(t, newSource(t, c, jetstream.DefaultTopology(), jetstream.SourceOptions{}))
+	deleteStream(t, srv.ClientURL(), jetstream.StreamCaptures)
+	ctx := within(t, 10*time.Second)
+	if err := d.Ack(ctx); code(err) != jetstream.CodeNoStream || ctx.Err() != nil {
+		t.Errorf("Ack without a stream: %v, want %s at once", err, jetstream.CodeNoStream)
+	}
+}
+
+// The server is replaced by an empty one with a capture in hand.
+func TestAckGivesUpAfterAckWait(t *testing.T) {
+	t.Parallel()
+	srv := jetstreamtest.Start(t)
+	c := connect(t, jetstream.Options{URL: srv.ClientURL()})
+	topo := jetstream.DefaultTopology()
+	topo.Workers.AckWait, topo.Workers.MaxDeliver = 300*time.Millisecond, 7
+	if _, err := c.Ensure(t.Context(), topo); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, c, "captures.net.a", 2, 8)
+	s := newSource(t, c, jetstream.DefaultTopology(), jetstream.SourceOptions{Concurrency: 2})
+	if s.AckWait() != 300*time.Millisecond || s.MaxDeliver() != 7 {
+		t.Errorf("the source says %v and %d, not as the server has it", s.AckWait(), s.MaxDeliver())
+	}
+	first, second := next(t, s), next(t, s)
+	s.Stop()
+	url := srv.ClientURL()
+	srv.Shutdown()
+	waitFor(t, "the connection's loss", func() bool { return !c.Connected() })
+	ctx := within(t, 10*time.Second)
+	if err := first.Ack(ctx); code(err) != jetstream.CodeNotConnected || ctx.Err() != nil {
+		t.Errorf("Ack without a server: %v, want %s after AckWait", err, jetstream.CodeNotConnected)
+	}
+	if err := second.Term("x"); code(err) != jetstream.CodeNotConnected {
+		t.Errorf("Term without a server: %v, want %s", err, jetstream.CodeNotConnected)
+	}
+	other := jetstreamtest.StartWith(t, jetstream.EmbeddedOptions{Listen: strings.TrimPrefix(url, "nats://")})
+	waitFor(t, "the connection's return", c.Connected)
+	publish(t, other.Connect(t), "captures.net.other", 2, 8)
+	if lag := mustLag(t, c); lag.Total != 2 {
+		t.Errorf("%d captures of another stream are left of 2", lag.Total)
+	}
+}
+
+// A stop whose time is up still says what it has done.
+func TestAckAfterItsContext(t *testing.T) {
+	t.Parallel()
+	srv, c := start(t)
+	publish(t, c, "captures.net.a", 1, 8)
+	worker := srv.Connect(t)
+	d := next(t, newSource(t, worker, jetstream.DefaultTopology(), jetstream.SourceOptions{}))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.Ack(ctx); err != nil {
+		t.Errorf("Ack: %v", err)
+	}
+	worker.Close()
+	waitFor(t, "the capture's removal", func() bool { return mustLag(t, c).Total == 0 })
+}
+
 func TestTwoSourcesShare(t *testing.T) {
 	t.Parallel()
 	srv, c := start(t)
@@ -292,8 +369,9 @@ func TestServerRestart(t *testing.T) {
 	publish(t, c, "captures.net.b", n/2, 1000)
 	for len(seen) < n {
 		d := next(t, s)
-		ack(t, d)
-		seen[d.StreamSequence] = true
+		if d.Ack(within(t, 15*time.Second)) == nil { // else it comes again
+			seen[d.StreamSequence] = true
+		}
 	}
 	if lag := mustLag(t, c); lag.Total != 0 {
 		t.Errorf("%d captures are left", lag.Total)

@@ -37,7 +37,7 @@ type DeadLetter struct {
 	Body         []byte // the original bytes, untouched
 	Subject      string // the original subject; its first 512 bytes
 	Headers      map[string][]string
-	LeftOut      int // headers of the original message that are not in Headers
+	LeftOut      int    // headers of the original message that are not in Headers
 	Reason       string // code
 	Sentence     string
 	Deliveries   int
