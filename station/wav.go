@@ -9,26 +9,43 @@ import (
 
 func isRIFF(file []byte) bool { return len(file) >= 12 && string(file[:4]) == "RIFF" }
 
-// chunk is one chunk of a RIFF file: file[start:end], clipped to what the file holds, since
-// recorders that were cut off never wrote the true length.
+// chunk is one chunk of a RIFF file: file[start:end].
 type chunk struct {
 	id         string
 	start, end int
 }
 
 // chunks walks over the chunks of a RIFF file. A chunk of odd length is followed by one byte
-// of padding.
+// of padding. Recorders that were cut off never wrote the true length of their samples, but
+// 0, 0xffffffff or what they had planned: such a last chunk ends where the file does.
 func chunks(file []byte) iter.Seq[chunk] {
 	return func(yield func(chunk) bool) {
 		for at := 12; at+8 <= len(file); {
 			length := int(binary.LittleEndian.Uint32(file[at+4:]))
 			c := chunk{id: string(file[at : at+4]), start: at + 8, end: min(at+8+length, len(file))}
+			if c.id == "data" && length == 0 && !isChunk(file[c.start:]) {
+				c.end = len(file)
+			}
 			if !yield(c) {
 				return
 			}
 			at = c.end + length&1
 		}
 	}
+}
+
+// isChunk reports whether b begins with a whole chunk rather than with samples: with four
+// characters that can be printed and a length that fits, which samples all but never have.
+func isChunk(b []byte) bool {
+	if len(b) < 8 || int64(binary.LittleEndian.Uint32(b[4:])) > int64(len(b)-8) {
+		return false
+	}
+	for _, c := range b[:4] {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // wavFormat is the fmt chunk of a wav file.

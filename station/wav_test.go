@@ -75,6 +75,27 @@ func TestPlainWAVOptions(t *testing.T) {
 	}
 }
 
+// Recorders that were cut off did not come to write how many samples there are.
+func TestWAVOfUnknownLength(t *testing.T) {
+	samples := bytes.Repeat([]byte{0, 1, 2, 3}, 100)
+	whole := wavFile(wavPCM, 16, 48000, samples, nil)
+	at := bytes.Index(whole, []byte("data")) + 4
+	for _, length := range []uint32{0, 0xffffffff, 1 << 20, uint32(len(samples))} {
+		file := bytes.Clone(whole)
+		binary.LittleEndian.PutUint32(file[at:], length)
+		r, err := open(t, "x.wav", file, Options{StartTime: 5})
+		if err != nil {
+			t.Fatalf("length %#x: %v", length, err)
+		}
+		if !bytes.Equal(r.IQ, samples) {
+			t.Errorf("length %#x: %d samples, want %d", length, r.Samples(), len(samples)/4)
+		}
+	}
+	none := wavFile(wavPCM, 16, 48000, nil, []byte("LIST\x04\x00\x00\x00abcd"))
+	_, err := open(t, "x.wav", none, Options{StartTime: 5})
+	wantCode(t, err, CodeTooShort, "no samples")
+}
+
 func TestRaw(t *testing.T) {
 	r, err := open(t, "x.cs8", []byte{1, 2, 3, 4, 5}, Options{Format: messages.CI8, SampleRate: 2.4e6, StartTime: 7})
 	if err != nil {
