@@ -30,11 +30,10 @@ const (
 	faintest      = 0.2  // rho² that a receiver at -6 dB has with a perfect one
 	silentOutlier = 0.5  // a pair whose peak is more likely noise than signal is silent
 	namePosterior = 0.5
-	modeShare     = 0.8  // from this confidence on the best mode alone is reported
-	wholeShare    = 0.5  // below this share of the modes' mass the chain around everything lost one
-	sameMode      = 16.0 // modes are one within four standard deviations of either
-	finerArea     = 0.98 // a window is finer than another from this share of its area on
-	lineAxis      = 2.2  // with two receivers the 95 % semi-major axis is at least this many a
+	modeShare     = 0.8 // from this confidence on the best mode alone is reported
+	wholeShare    = 0.5 // below this share of the modes' mass the chain around everything lost one
+	restMargin    = 1.1 // see repeats
+	lineAxis      = 2.2 // with two receivers the 95 % semi-major axis is at least this many a
 
 	// chi95 is the factor from one standard deviation to the 95 % ellipse: sqrt(-2 ln 0.05).
 	chi95 = 2.447746830680816

@@ -37,25 +37,33 @@ func answer(found []mode, everything mode) (m moments, confidence float64, s *su
 	return mixture(found, mass, sum), confidence, everything.surface
 }
 
-// repeats says whether a finer chain ended at the same mode: that one saw it better. A chain that
-// began at a lesser peak may have widened its window until a higher one came into it. Of two as
-// fine as each other the one from the higher peak counts.
+// repeats says whether another chain ended at the same mode and is more at rest there: that one
+// saw it better. A chain that began at a lesser peak may have widened its window until a higher
+// one came into it. Each place down the order of peaks counts as a little unrest, so that chains
+// that are at rest alike are not told apart by rounding.
 func repeats(found []mode, i int) bool {
+	order := func(k int) float64 { return found[k].unrest() * math.Pow(restMargin, float64(k)) }
 	for j := range found {
-		finer := found[j].area() < finerArea*found[i].area()
-		if j < i {
-			finer = found[i].area() >= finerArea*found[j].area()
-		}
-		apart := min(found[j].distance2(found[i].mean), found[i].distance2(found[j].mean))
-		if i != j && finer && apart < sameMode {
+		same := found[i].surface.holds(found[j].mean) || found[j].surface.holds(found[i].mean)
+		if j != i && same && (order(j) < order(i) || order(j) == order(i) && j < i) {
 			return true
 		}
 	}
 	return false
 }
 
-// area is a measure of the last window's.
-func (m *mode) area() float64 { return m.surface.half[0] * m.surface.half[1] }
+// unrest is the factor, 1 or more, by which one more refinement would change the window's area.
+func (m *mode) unrest() float64 {
+	next := m.surface.next(m.moments)
+	ratio := next.half[0] * next.half[1] / (m.surface.half[0] * m.surface.half[1])
+	return max(ratio, 1/ratio)
+}
+
+// holds says whether a place lies in the window.
+func (w *window) holds(x [2]float64) bool {
+	dx, dy := x[0]-w.centre[0], x[1]-w.centre[1]
+	return math.Abs(dx*w.u[0]+dy*w.u[1]) < w.half[0] && math.Abs(dy*w.u[0]-dx*w.u[1]) < w.half[1]
+}
 
 // mixture is the mean and covariance of all modes together.
 func mixture(found []mode, mass []float64, sum float64) moments {

@@ -73,11 +73,3 @@ func windowAxes(c [3]float64) (variance [2]float64, u [2]float64) {
 	along := c[0]*x*x + c[1]*y*y + 2*c[2]*x*y
 	return [2]float64{along, max(c[0]+c[1]-along, 0)}, u
 }
-
-// distance2 is the squared distance of a place from the mean in standard deviations.
-func (m *moments) distance2(x [2]float64) float64 {
-	dx, dy := x[0]-m.mean[0], x[1]-m.mean[1]
-	c := m.cov
-	det := max(c[0]*c[1]-c[2]*c[2], 1e-12*c[0]*c[1]) + tiny
-	return (dx*dx*c[1] + dy*dy*c[0] - 2*dx*dy*c[2]) / det
-}

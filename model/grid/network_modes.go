@@ -16,8 +16,7 @@ func (n *network) answer(ends chainEnds) networkFix {
 	five := n.Concat(1, m.mean.x, m.mean.y, m.cov.xx, m.cov.yy, m.cov.xy) // [B, 5, C]
 	everything := n.Slice(five, 2, modes, chains)
 	found := n.Slice(five, 2, 0, modes)
-	area := n.Slice(n.Mul(w.halfU, w.halfV), 2, 0, modes)
-	alone := n.And(ends.isMode, n.distinct(found, area, ends.isMode))
+	alone := n.And(ends.isMode, n.distinct(w, n.unrest(ends), m.mean, ends.isMode))
 	logMass := n.Where(alone, n.Slice(m.logMass, 2, 0, modes), n.Float64(noPeak))
 	best, top := n.ArgMax(logMass, 2, true), n.ReduceMax(logMass, true, 2) // [B, 1, 1]
 
@@ -48,21 +47,36 @@ func (n *network) split(five value) gaussians {
 	return gaussians{point{at(0), at(1)}, covariances{at(2), at(3), at(4)}}
 }
 
-// distinct is true for each mode that repeats no finer one, [B, 1, modes]; see repeats.
-func (n *network) distinct(found, area, isMode value) value {
+// distinct is true for each mode that repeats no other, [B, 1, modes]; see repeats.
+func (n *network) distinct(w windows, unrest value, mean point, isMode value) value {
 	first, second := n.Axes(0, 0, 1), n.Axes(1, 2, 2) // the pairs of modes (0,1), (0,2), (1,2)
-	a, b := n.split(n.Gather(found, first, 2)), n.split(n.Gather(found, second, 2))
-	d2 := n.Min(n.distance2(a.mean, a.cov, b.mean), n.distance2(b.mean, b.cov, a.mean))
 	both := n.And(n.Gather(isMode, first, 2), n.Gather(isMode, second, 2))
-	same := n.And(n.Less(d2, n.Float64(sameMode)), both)
-	secondFiner := n.Less(n.Gather(area, second, 2), n.scale(n.Gather(area, first, 2), finerArea))
-	dropFirst := n.And(same, secondFiner)
-	dropSecond := n.And(same, n.Not(secondFiner))
+	same := n.And(n.Or(n.holds(w, first, mean, second), n.holds(w, second, mean, first)), both)
+	order := n.Mul(n.Slice(unrest, 2, 0, modes), n.Float64s([]int64{modes}, 1, restMargin, restMargin*restMargin))
+	secondBetter := n.Less(n.Gather(order, second, 2), n.Gather(order, first, 2))
+	dropFirst := n.And(same, secondBetter)
+	dropSecond := n.And(same, n.Not(secondBetter))
 	at := func(x value, i int64) value { return n.Slice(x, 2, i, i+1) }
 	return n.Not(n.Concat(2,
 		n.Or(at(dropFirst, 0), at(dropFirst, 1)),
 		n.Or(at(dropSecond, 0), at(dropFirst, 2)),
 		n.Or(at(dropSecond, 1), at(dropSecond, 2))))
+}
+
+// unrest is the graph of the method of that name, [B, 1, C].
+func (n *network) unrest(ends chainEnds) value {
+	w, next := ends.surfaces.windows, n.next(ends.surfaces, ends.moments)
+	ratio := n.Div(n.Mul(next.halfU, next.halfV), n.Mul(w.halfU, w.halfV))
+	return n.Max(ratio, n.Div(n.Float64(1), ratio))
+}
+
+// holds says whether the windows of some chains hold the places of others.
+func (n *network) holds(w windows, chains value, x point, others value) value {
+	of := func(v value) value { return n.Gather(v, chains, 2) }
+	dx, dy := n.Sub(n.Gather(x.x, others, 2), of(w.x)), n.Sub(n.Gather(x.y, others, 2), of(w.y))
+	ux, uy := of(w.ux), of(w.uy)
+	u, v := n.Add(n.Mul(dx, ux), n.Mul(dy, uy)), n.Sub(n.Mul(dy, ux), n.Mul(dx, uy))
+	return n.And(n.Less(n.Abs(u), of(w.halfU)), n.Less(n.Abs(v), of(w.halfV)))
 }
 
 // mixture is the graph of the function of that name, [B, 5, 1].

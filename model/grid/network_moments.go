@@ -90,12 +90,3 @@ func (n *network) windowAxes(c covariances) (along, across, ux, uy value) {
 	across = n.atLeast(n.Sub(n.Add(c.xx, c.yy), along), 0)
 	return along, across, ux, uy
 }
-
-// distance2 is the squared distance of a place from a mean in standard deviations.
-func (n *network) distance2(mean point, c covariances, x point) value {
-	dx, dy := n.Sub(x.x, mean.x), n.Sub(x.y, mean.y)
-	product := n.Mul(c.xx, c.yy)
-	det := n.plus(n.Max(n.Sub(product, n.square(c.xy)), n.scale(product, 1e-12)), tiny)
-	sum := n.Add(n.Mul(n.square(dx), c.yy), n.Mul(n.square(dy), c.xx))
-	return n.Div(n.Sub(sum, n.scale(n.Mul(n.Mul(dx, dy), c.xy), 2)), det)
-}
