@@ -2,6 +2,7 @@ package station
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,16 +13,25 @@ type said struct {
 	time      time.Time
 	frequency float64 // Hz
 	station   string
+	mode      string // in lower case
 }
 
-// parseName reads names as kiwirecorder writes them, TIME_FREQUENCY_STATION_MODE.wav:
+// isMode reports whether part of a name is a mode of reception rather than the end of a
+// station's name. These are kiwirecorder's.
+func isMode(part string) bool {
+	return slices.Contains([]string{"iq", "am", "amn", "amw", "sam", "sal", "sau", "sas", "qam", "lsb", "lsn", "usb", "usn",
+		"cw", "cwn", "nbfm", "nnfm", "drm"}, part)
+}
+
+// parseName reads names as kiwirecorder writes them, TIME_FREQUENCY_STATION_MODE.wav, of which
+// the station or the mode may be left out:
 //
 //	20200813T065220Z_77500_HB9ODP_iq.wav
 //
 // A station's name may hold underscores. From any other name nothing is taken.
 func parseName(name string) said {
 	parts := strings.Split(strings.TrimSuffix(name, filepath.Ext(name)), "_")
-	if len(parts) < 4 {
+	if len(parts) < 3 {
 		return said{}
 	}
 	t, err := time.Parse("20060102T150405Z", parts[0])
@@ -32,5 +42,11 @@ func parseName(name string) said {
 	if err != nil {
 		return said{}
 	}
-	return said{time: t, frequency: float64(frequency), station: strings.Join(parts[2:len(parts)-1], "_")}
+	s := said{time: t, frequency: float64(frequency)}
+	parts = parts[2:]
+	if last := strings.ToLower(parts[len(parts)-1]); isMode(last) {
+		s.mode, parts = last, parts[:len(parts)-1]
+	}
+	s.station = strings.Join(parts, "_")
+	return s
 }

@@ -61,6 +61,9 @@ func Open(path string, o Options) (*Recording, error) {
 // read takes the file over: the samples stay in its memory.
 func read(file []byte, name string, modified time.Time, o Options) (*Recording, error) {
 	said := parseName(name)
+	if said.mode != "" && said.mode != "iq" {
+		return nil, refuse(CodeNotIQ, "%s says it was received in mode %s; only iq keeps the phase that locating needs", name, said.mode)
+	}
 	if said.time.IsZero() {
 		said.time = modified
 	}

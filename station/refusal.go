@@ -10,6 +10,7 @@ import (
 const (
 	CodeTooLarge          = "file_too_large"     // more than MaxFileBytes
 	CodeNotWAV            = "not_wav"            // RIFF, but no wav file that holds IQ samples
+	CodeNotIQ             = "not_iq"             // sound of some mode of reception
 	CodeBadWAV            = "bad_wav"            // channels, bits or rate that no receiver here writes
 	CodeNoTimestamps      = "no_timestamps"      // a KiwiSDR recording without GNSS time
 	CodeBadTimestamps     = "bad_timestamps"     // its timestamps contradict the rate in its header

@@ -157,12 +157,23 @@ func TestOpenRefusesFiles(t *testing.T) {
 	}
 }
 
+// Sound may have two channels, too, and would be taken for I and Q.
+func TestOpenRefusesModesWithoutPhase(t *testing.T) {
+	file := wavFile(wavPCM, 16, 12000, make([]byte, 64), nil)
+	_, err := open(t, "20200813T065220Z_77500_HB9ODP_sas.wav", file, Options{StartTime: 5})
+	wantCode(t, err, CodeNotIQ, "mode sas")
+}
+
 func TestParseName(t *testing.T) {
 	at := time.Date(2020, 8, 13, 6, 52, 20, 0, time.UTC)
 	for name, want := range map[string]said{
-		"20200813T065220Z_77500_HB9ODP_iq.wav":      {at, 77500, "HB9ODP"},
-		"20200813T065220Z_77500_a_b-c_iq.wav":       {at, 77500, "a_b-c"},
-		"20200813T065220Z_77500_iq.wav":             {},
+		"20200813T065220Z_77500_HB9ODP_iq.wav":      {at, 77500, "HB9ODP", "iq"},
+		"20200813T065220Z_77500_a_b-c_iq.wav":       {at, 77500, "a_b-c", "iq"},
+		"20200813T065220Z_77500_HB9ODP.wav":         {at, 77500, "HB9ODP", ""},
+		"20200813T065220Z_77500_a_b.wav":            {at, 77500, "a_b", ""},
+		"20200813T065220Z_77500_HB9ODP_USB.wav":     {at, 77500, "HB9ODP", "usb"},
+		"20200813T065220Z_77500_iq.wav":             {at, 77500, "", "iq"},
+		"20200813T065220Z_77500.wav":                {},
 		"20200813_77500_HB9ODP_iq.wav":              {},
 		"20200813T065220Z_dcf_HB9ODP_iq.wav":        {},
 		"00010813T065220Z_77500_HB9ODP_iq.wav":      {},

@@ -42,8 +42,9 @@ With --bundle, recordings that several receivers made at the same time become on
 common time span. Without it, each recording is published alone, in pieces of --length.
 
 Recordings are KiwiSDR wav files with GNSS times, which say everything themselves; other wav files, which need
---t0; and raw IQ, which needs --format, --rate and --t0, too. The station is the last part of the file's name,
-as in 20200813T065220Z_77500_HB9ODP_iq.wav, or --station; where it stands is in the --stations file:
+--t0; and raw IQ, which needs --format, --rate and --t0, too. A file named time_frequency_station_iq, such as
+20200813T065220Z_77500_HB9ODP_iq.wav, says its station and frequency (_iq may be missing); for others there are
+--station and --freq. Where a station stands is in the --stations file:
 
   - id: HB9ODP
     lat: 46.499351
