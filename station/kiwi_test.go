@@ -184,6 +184,59 @@ func TestKiwiAcrossTheEndOfTheWeek(t *testing.T) {
 	}
 }
 
+// The week comes from t0 or the name, never from when the file was last written.
+func TestKiwiWeek(t *testing.T) {
+	file := newKiwiFile(testStart, 12001.1).blocks(3, 0).bytes
+	const dated, week = "20200813T065220Z_77500_A_iq.wav", gpsWeekSeconds * int64(time.Second)
+	for _, c := range []struct {
+		name  string
+		about time.Time // given as t0
+		want  int64
+	}{
+		{dated, time.Time{}, testUTC},
+		{"renamed.wav", testAbout().Add(-72 * time.Hour), testUTC},
+		{"renamed.wav", testAbout().Add(7 * 24 * time.Hour), testUTC + week},
+		{dated, testAbout().Add(7 * 24 * time.Hour), testUTC + week},
+	} {
+		var o Options
+		if !c.about.IsZero() {
+			o.StartTime = c.about.UnixNano()
+		}
+		r, err := open(t, c.name, file, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := r.StartTime - c.want; d < -3 || d > 3 {
+			t.Errorf("%s with t0 %v starts at %v, want %v", c.name, c.about, messages.Instant(r.StartTime), messages.Instant(c.want))
+		}
+	}
+	_, err := open(t, "renamed.wav", file, Options{})
+	wantCode(t, err, CodeMissingOption, "give its date as t0")
+}
+
+// What the command line says of the clock goes before the stations file, and that before the
+// recording.
+func TestKiwiSigma(t *testing.T) {
+	file := newKiwiFile(testStart, 12001.1).blocks(20, 0).bytes
+	for _, c := range []struct {
+		station string
+		given   float64
+		want    float64
+	}{{"A", 0, minKiwiSigma}, {"B", 0, 40}, {"A", 5000, 5000}, {"B", 5000, 5000}} {
+		r, err := open(t, "20200813T065220Z_77500_"+c.station+"_iq.wav", file, Options{ClockSigma: c.given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		capture, err := Bundle([]*Recording{r}, abc, CaptureOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := capture.Receivers[0].ClockSigma; got != c.want {
+			t.Errorf("station %s, %g ns given: sigma is %g, want %g", c.station, c.given, got, c.want)
+		}
+	}
+}
+
 func TestGPSWeekToUnix(t *testing.T) {
 	want := time.Date(2020, 8, 13, 6, 52, 20, 0, time.UTC)
 	for _, about := range []time.Time{want, want.Add(-80 * time.Hour), want.Add(80 * time.Hour)} {
@@ -313,7 +366,7 @@ func FuzzReadKiwi(f *testing.F) {
 	stations := Stations{{ID: "A", Latitude: 1}}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		size := len(file)
-		r, err := read(file, "20200813T065220Z_77500_A_iq.wav", testAbout(), Options{Format: messages.CU8, SampleRate: 1e6, StartTime: 1})
+		r, err := read(file, "20200813T065220Z_77500_A_iq.wav", Options{Format: messages.CU8, SampleRate: 1e6, StartTime: 1})
 		if err != nil {
 			return
 		}

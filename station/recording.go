@@ -23,6 +23,8 @@ type Recording struct {
 	Format     messages.SampleFormat
 	IQ         []byte
 	Dropped    int // samples of the file that are not in the run: stale timestamps, other side of a gap
+
+	sigmaGiven bool // ClockSigma is Options', which goes before the stations file's
 }
 
 // DefaultClockSigma is what is believed of a start time given by hand, ns: that of a receiver
@@ -31,14 +33,15 @@ type Recording struct {
 const DefaultClockSigma = 1000
 
 // Options says what a recording does not say itself. Station and Frequency go before what
-// the file's name says; the rest is ignored where the recording has it.
+// the file's name says, ClockSigma before what the recording and the stations file say; the
+// rest is ignored where the recording has it, but a StartTime says the week of a KiwiSDR's.
 type Options struct {
 	Station    string
 	Frequency  float64               // Hz
 	Format     messages.SampleFormat // of a raw file
 	SampleRate float64               // Hz, of a raw file; of a wav file, in place of the header's
-	StartTime  int64                 // ns since the Unix epoch, of a raw or plain wav file
-	ClockSigma float64               // ns, of StartTime; 0 stands for DefaultClockSigma
+	StartTime  int64                 // ns since the Unix epoch, of a raw or plain wav file; within half a week, of a KiwiSDR's
+	ClockSigma float64               // ns; 0 leaves it to the recording or, where that does not show it, DefaultClockSigma
 }
 
 // Open reads a recording: a KiwiSDR recording with GNSS time, a plain wav file, or, without a
@@ -55,17 +58,14 @@ func Open(path string, o Options) (*Recording, error) {
 	if err != nil {
 		return nil, err
 	}
-	return read(file, filepath.Base(path), info.ModTime(), o)
+	return read(file, filepath.Base(path), o)
 }
 
 // read takes the file over: the samples stay in its memory.
-func read(file []byte, name string, modified time.Time, o Options) (*Recording, error) {
+func read(file []byte, name string, o Options) (*Recording, error) {
 	said := parseName(name)
 	if said.mode != "" && said.mode != "iq" {
 		return nil, refuse(CodeNotIQ, "%s says it was received in mode %s; only iq keeps the phase that locating needs", name, said.mode)
-	}
-	if said.time.IsZero() {
-		said.time = modified
 	}
 	r, err := readAny(file, name, said.time, o)
 	if err != nil {
@@ -78,17 +78,25 @@ func read(file []byte, name string, modified time.Time, o Options) (*Recording, 
 	if o.Frequency != 0 {
 		r.Frequency = o.Frequency
 	}
+	if o.ClockSigma != 0 {
+		r.ClockSigma, r.sigmaGiven = o.ClockSigma, true
+	}
 	return r, nil
 }
 
-func readAny(file []byte, name string, about time.Time, o Options) (*Recording, error) {
+// readAny reads any kind of file; named is the time that its name says.
+func readAny(file []byte, name string, named time.Time, o Options) (*Recording, error) {
 	switch {
 	case !isRIFF(file):
 		return readRaw(file, name, o)
-	case isKiwi(file):
-		return ReadKiwi(file, name, about)
+	case !isKiwi(file):
+		return readWAV(file, name, o)
+	case o.StartTime != 0:
+		return ReadKiwi(file, name, time.Unix(0, o.StartTime))
+	case named.IsZero():
+		return nil, refuse(CodeMissingOption, "%s has GNSS times, but they do not say the week, and neither does its name; give its date as t0", name)
 	}
-	return readWAV(file, name, o)
+	return ReadKiwi(file, name, named)
 }
 
 // readRaw takes samples as they are; what is left over of the last one is dropped.
@@ -117,11 +125,7 @@ func plain(iq []byte, name string, format messages.SampleFormat, rate float64, o
 	case o.StartTime >= messages.MaxStartTime:
 		return nil, refuse(messages.CodeBadTime, "t0 is %d; want nanoseconds since 1970, before the year 2200", o.StartTime)
 	}
-	sigma := o.ClockSigma
-	if sigma == 0 {
-		sigma = DefaultClockSigma
-	}
-	return &Recording{StartTime: o.StartTime, SampleRate: rate, ClockSigma: sigma, Format: format, IQ: iq}, nil
+	return &Recording{StartTime: o.StartTime, SampleRate: rate, ClockSigma: DefaultClockSigma, Format: format, IQ: iq}, nil
 }
 
 // Samples is how many complex samples there are.
@@ -157,7 +161,7 @@ func (r *Recording) receiver(s Station, from, to int64) messages.Receiver {
 		StartTime: r.timeOf(first), ClockSigma: r.ClockSigma, SampleRate: r.SampleRate,
 		Format: r.Format, IQ: r.IQ[first*size : end*size],
 	}
-	if s.ClockSigma > 0 {
+	if s.ClockSigma > 0 && !r.sigmaGiven {
 		rx.ClockSigma = s.ClockSigma
 	}
 	return rx

@@ -21,7 +21,7 @@ type Station struct {
 	Longitude  float64 // degrees
 	Altitude   float64 // m
 	Gain       float64 // dB
-	ClockSigma float64 // ns; 0 leaves it to the recording
+	ClockSigma float64 // ns, unless Options say another; 0 leaves it to the recording
 }
 
 // Stations are the receivers of a network.
