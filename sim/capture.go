@@ -11,7 +11,7 @@ import (
 )
 
 // Capture records the scene at the given time with every receiver tuned to one of the
-// emitters, and returns what they heard and where that emitter was. Other emitters are
+// emitters (Offset above it), and returns what they heard and where that emitter was. Other emitters are
 // heard as far as they fall into the receivers' band. The same scene, emitter, time and
 // seed give the same bytes, id included; an id is as hard to guess as the seed.
 //
@@ -23,7 +23,7 @@ func (s *Scene) Capture(emitter int, at time.Time, seed uint64) (*messages.Captu
 	if emitter < 0 || emitter >= len(s.Emitters) {
 		return nil, nil, refuse("emitter %d of %d", emitter, len(s.Emitters))
 	}
-	r := &recording{scene: s, at: at, random: rand.New(rand.NewPCG(seed, uint64(at.UnixNano()))), sampler: newSampler(), tuned: s.Emitters[emitter].Frequency}
+	r := &recording{scene: s, at: at, random: rand.New(rand.NewPCG(seed, uint64(at.UnixNano()))), sampler: newSampler(), tuned: s.Emitters[emitter].Frequency + s.Offset}
 	capture := &messages.Capture{Version: messages.CaptureVersion, ID: r.id(), Frequency: r.tuned, Cache: true}
 	if err := r.transmit(); err != nil {
 		return nil, nil, err
@@ -53,7 +53,7 @@ type recording struct {
 	at      time.Time
 	random  *rand.Rand
 	sampler *sampler
-	tuned   float64 // Hz
+	tuned   float64 // Hz, what the receivers say
 	sent    []*spectrum
 }
 
@@ -103,7 +103,12 @@ func (r *recording) transmit() error {
 // inBand says whether any of what emitter j sends can fall into receiver i's band.
 func (r *recording) inBand(j, i int) bool {
 	e, rx := &r.scene.Emitters[j], &r.scene.Receivers[i]
-	return math.Abs(e.Frequency-r.tuned) <= rx.passband()/2+e.Waveform.Bandwidth()
+	return math.Abs(r.shift(j, i)) <= rx.passband()/2+e.Waveform.Bandwidth()
+}
+
+// shift is how far above the middle of receiver i's band emitter j's carrier lies, Hz.
+func (r *recording) shift(j, i int) float64 {
+	return r.scene.Emitters[j].Frequency - r.tuned*(1+r.scene.Receivers[i].TuningError)
 }
 
 // receive records receiver i.
@@ -128,7 +133,8 @@ func (r *recording) receive(i int) (messages.Receiver, error) {
 	}
 	out := messages.Receiver{
 		Station: rx.Station, Latitude: rx.Position.Latitude, Longitude: rx.Position.Longitude, Altitude: rx.Position.Altitude,
-		StartTime: r.at.UnixNano() + int64(stamp), ClockSigma: rx.ClockSigma * 1e9, SampleRate: rate, Format: rx.Format,
+		StartTime: r.at.UnixNano() + int64(stamp), ClockSigma: rx.ClockSigma * 1e9, Format: rx.Format,
+		SampleRate: rate / (1 + rx.ClockDrift), // a second of its clock is not quite a second
 	}
 	if rx.RateUnknown {
 		out.SampleRate = rx.SampleRate
@@ -172,7 +178,7 @@ func (r *recording) noise(rx *Receiver, re, im []float32) error {
 func (r *recording) hear(j, i int, start, rate float64, re, im []float32) error {
 	e, rx := &r.scene.Emitters[j], &r.scene.Receivers[i]
 	amplitude := r.amplitude(j, i)
-	shift := e.Frequency - r.tuned // where it lies in the receiver's band
+	shift := r.shift(j, i)
 	if amplitude == 0 || !r.inBand(j, i) {
 		return nil
 	}

@@ -108,6 +108,27 @@ func TestRateErrorIsStated(t *testing.T) {
 	}
 }
 
+// A clock that drifts also measures its receiver's rate: its stamps and its rate tell one time.
+func TestDriftIsInTheRate(t *testing.T) {
+	s := pair(Noise{20e3})
+	s.Receivers[1].ClockDrift = 100e-6
+	s.Receivers[1].RateError = 30e-6
+	c := record(t, s, 5)
+	if got, want := c.Receivers[1].SampleRate, 64e3*(1+30e-6)/(1+100e-6); math.Abs(got-want) > 1e-6 {
+		t.Errorf("states %.6f Hz, want %.6f", got, want)
+	}
+	later := s.Start.Add(2 * time.Second)
+	next, _, err := s.Capture(0, later, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Counting samples from one stamp to the next at the stated rate agrees with the true rate and the true time.
+	clock := float64(next.Receivers[1].StartTime-c.Receivers[1].StartTime) * 1e-9
+	if got, want := clock*c.Receivers[1].SampleRate, 64e3*(1+30e-6); math.Abs(got-want) > 1e-3 {
+		t.Errorf("%.4f samples in a true second by its own account, want %.4f", got, want)
+	}
+}
+
 // The sampler against the plain sum it stands for.
 func TestSamplerIsExact(t *testing.T) {
 	x, err := Noise{9e3}.spectrum(0.0213, rand.New(rand.NewPCG(1, 1)))

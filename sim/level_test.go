@@ -112,6 +112,26 @@ func TestReceiverFilter(t *testing.T) {
 	}
 }
 
+// An oscillator that runs fast tunes too high, and what is heard lies too low.
+func TestTuning(t *testing.T) {
+	s := pair(Noise{2e3})
+	s.Receivers[1].TuningError = 50e-6 // 7250 Hz at 145 MHz
+	c := record(t, s, 37)
+	for i, want := range []float64{0, -7250} {
+		if in, _ := power(t, &c.Receivers[i], want, 2.1e3); in < 0.98 {
+			t.Errorf("receiver %d: %g of the power about %g Hz", i, in, want)
+		}
+	}
+	s.Receivers[1].TuningError, s.Offset = 0, 5e3
+	c = record(t, s, 37)
+	if c.Frequency != 145.005e6 {
+		t.Errorf("tuned to %g Hz", c.Frequency)
+	}
+	if in, _ := power(t, &c.Receivers[1], -5e3, 2.1e3); in < 0.98 {
+		t.Errorf("%g of the power 5 kHz below the middle", in)
+	}
+}
+
 func TestOtherEmittersAreHeardOffTune(t *testing.T) {
 	s := pair(Noise{8e3})
 	s.Emitters = append(s.Emitters, Emitter{

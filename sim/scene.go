@@ -16,6 +16,7 @@ const speedOfLight = 299792458
 type Scene struct {
 	Start       time.Time // where tracks begin and clocks have not drifted yet
 	Duration    float64   // s, of each receiver's recording
+	Offset      float64   // Hz, how far above an emitter's carrier the receivers tune to record it
 	Seed        uint64    // of the shadowing, which stays from capture to capture
 	Propagation Propagation
 	Emitters    []Emitter
@@ -65,11 +66,12 @@ type Receiver struct {
 	Format      messages.SampleFormat
 
 	ClockOffset float64 // s; positive: the clock is fast, and its stamps are late
-	ClockDrift  float64 // s/s, from the scene's start on
+	ClockDrift  float64 // s/s, from the scene's start on; the station counts its rate by these seconds, too
 	ClockJitter float64 // s, standard deviation of an offset drawn anew for every capture
 	ClockSigma  float64 // s, what the station says of its clock
 	RateError   float64 // the true rate is SampleRate (1 + RateError)
-	RateUnknown bool    // the station states its nominal rate, not the true one
+	RateUnknown bool    // the station states its nominal rate, not the one its clock measures
+	TuningError float64 // it tunes to (1 + TuningError) times what it should; RateError's value where one oscillator makes both
 	StartJitter float64 // s: it begins up to so much after the capture's time
 }
 

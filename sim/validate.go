@@ -10,6 +10,9 @@ func (s *Scene) Validate() error {
 	if !(s.Propagation.Exponent >= 0 && s.Propagation.Shadowing >= 0) {
 		return refuse("propagation exponent %g, shadowing %g dB; want neither below 0", s.Propagation.Exponent, s.Propagation.Shadowing)
 	}
+	if !(math.Abs(s.Offset) <= 1e9) {
+		return refuse("receivers tuned %g Hz off; want at most 1 GHz", s.Offset)
+	}
 	if len(s.Emitters) == 0 || len(s.Receivers) == 0 {
 		return refuse("%d emitters and %d receivers; want one or more of each", len(s.Emitters), len(s.Receivers))
 	}
@@ -41,8 +44,8 @@ func (r *Receiver) validate(duration float64) error {
 		return refuse("receiver %s: %g s at %g Hz are %.0f samples; want 1 to 4,194,304", r.Station, duration, r.SampleRate, n)
 	case !(r.Bandwidth >= 0 && r.ClockJitter >= 0 && r.ClockSigma >= 0 && r.StartJitter >= 0):
 		return refuse("receiver %s: bandwidth, clock jitter, clock sigma and start jitter may not be negative", r.Station)
-	case !(math.Abs(r.RateError) < 0.01 && math.Abs(r.ClockDrift) < 0.01):
-		return refuse("receiver %s: rate error %g, clock drift %g; want less than a hundredth", r.Station, r.RateError, r.ClockDrift)
+	case !(math.Abs(r.RateError) < 0.01 && math.Abs(r.ClockDrift) < 0.01 && math.Abs(r.TuningError) < 0.01):
+		return refuse("receiver %s: rate error %g, clock drift %g, tuning error %g; want less than a hundredth", r.Station, r.RateError, r.ClockDrift, r.TuningError)
 	case !(math.Abs(r.ClockOffset) <= 3600 && r.ClockJitter <= 1 && r.StartJitter <= 60):
 		return refuse("receiver %s: clock offset %g s, clock jitter %g s, start jitter %g s; want at most an hour, a second and a minute", r.Station, r.ClockOffset, r.ClockJitter, r.StartJitter)
 	}
