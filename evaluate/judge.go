@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -55,20 +56,24 @@ func (j *judge) run(kind *kind, seed, stream uint64) (result, error) {
 		return result{}, err
 	}
 	out := result{bound: s.bound(), spread: s.spread}
-	if err := j.extractor.Extract(capture, "", &j.features); err != nil {
-		return refused(out, err)
-	}
-	j.predictions, err = j.runner.Run(j.predictions[:0], j.features.Tensors)
-	if err != nil {
-		return result{}, err
-	}
-	if err := j.predictions[0].Err; err != nil {
-		return refused(out, err)
-	}
-	if err := j.compare(s, &j.predictions[0], &out); err != nil {
+	if err := j.locate(capture, s, &out); err != nil {
 		return refused(out, err)
 	}
 	return out, nil
+}
+
+// locate has the model fix the capture's emitter, and compares the fix with the scene.
+func (j *judge) locate(capture *messages.Capture, s *scene, out *result) (err error) {
+	if err = j.extractor.Extract(capture, "", &j.features); err != nil {
+		return err
+	}
+	if j.predictions, err = j.runner.Run(j.predictions[:0], j.features.Tensors); err != nil {
+		return fmt.Errorf("evaluate: %v", err) // whatever it wraps: no refusal of this capture
+	}
+	if err = j.predictions[0].Err; err != nil {
+		return err
+	}
+	return j.compare(s, &j.predictions[0], out)
 }
 
 // refused turns the refusals of the rooms into a result, and leaves other errors.

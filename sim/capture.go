@@ -75,7 +75,8 @@ func (r *recording) transmit() error {
 			e := &r.scene.Emitters[j]
 			delay := PathLength(e.At(r.scene.Start, r.at), r.scene.Receivers[i].Position) / speedOfLight
 			if e.Links != nil {
-				delay += math.Abs(e.Links[i].Excess) + e.Links[i].EchoDelay
+				// No draw in a million scatters by more than eight standard deviations.
+				delay += math.Abs(e.Links[i].Excess) + 8*e.Links[i].Scatter + e.Links[i].EchoDelay
 			}
 			longest = max(longest, delay)
 		}
@@ -173,6 +174,9 @@ func (r *recording) noise(rx *Receiver, re, im []float32) error {
 	return nil
 }
 
+// halfNormal is the standard deviation of |x| for x of standard deviation one, sqrt(1 - 2/pi).
+const halfNormal = 0.6028
+
 // hear adds to re and im what emitter j sends to receiver i, whose samples start at the
 // given time and come at the given rate.
 func (r *recording) hear(j, i int, start, rate float64, re, im []float32) error {
@@ -185,6 +189,9 @@ func (r *recording) hear(j, i int, start, rate float64, re, im []float32) error 
 	var link Link
 	if e.Links != nil {
 		link = e.Links[i]
+	}
+	if link.Scatter > 0 {
+		link.Excess += link.Scatter / halfNormal * math.Abs(r.random.NormFloat64())
 	}
 	// delay(t) = delay + grows t, as far as the emitter moves in a straight line.
 	delay := PathLength(e.At(r.scene.Start, r.at), rx.Position)/speedOfLight + link.Excess

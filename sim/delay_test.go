@@ -88,6 +88,41 @@ func TestClockJitterIsDrawnAnew(t *testing.T) {
 	}
 }
 
+// Paths that scatter are never shorter than their excess, and vary from capture to capture by what is stated.
+func TestScatterIsDrawnAnew(t *testing.T) {
+	s := pair(Noise{40e3})
+	s.Emitters[0].SNR = []float64{60, 60}
+	s.Emitters[0].Links = []Link{{}, {Excess: 20e-6, Scatter: 30e-6}}
+	var sum, squares float64
+	const n = 40
+	for seed := range uint64(n) {
+		c := record(t, s, seed)
+		d := delay(t, &c.Receivers[0], &c.Receivers[1])
+		if d < 19.9e-6 {
+			t.Errorf("the path is %.1f us longer, want 20 or more", d*1e6)
+		}
+		sum, squares = sum+d, squares+d*d
+	}
+	if sigma := math.Sqrt(squares/n - sum*sum/n/n); sigma < 20e-6 || sigma > 40e-6 {
+		t.Errorf("scatter of %.1f us, want 30", sigma*1e6)
+	}
+}
+
+// High ground is farther round: by a part in 6371 for each kilometre of height.
+func TestPathLengthGrowsWithHeight(t *testing.T) {
+	a, b := geo.Position{Latitude: 45, Longitude: 7}, geo.Position{Latitude: 45, Longitude: 9}
+	low := PathLength(a, b)
+	a.Altitude, b.Altitude = 2000, 2000
+	if got, want := PathLength(a, b)-low, low*2/6371; math.Abs(got-want) > 0.01 {
+		t.Errorf("%.2f m longer at 2 km, want %.2f", got, want)
+	}
+	// Where both see each other, a straight line is all but that.
+	b = geo.Position{Latitude: 45, Longitude: 7.1, Altitude: 2000}
+	if got, want := PathLength(a, b), geo.Chord(a, b); math.Abs(got-want) > 0.05 {
+		t.Errorf("%.3f m along the ground, %.3f straight", got, want)
+	}
+}
+
 // Samples of different nominal rates and rate errors describe the same signal at the
 // stated times: brought back to the spectrum at common frequencies they agree.
 func TestRateErrorIsStated(t *testing.T) {

@@ -39,36 +39,51 @@ func Demo(start time.Time) *Scene {
 		name               string
 		lat, lon, altitude float64
 		format             messages.SampleFormat
+		oscillator         float64 // relative error: what disciplining by GNSS leaves
 	}{
-		{"torino", 45.0703, 7.6869, 240, messages.CI16},
-		{"milano", 45.4642, 9.1900, 120, messages.CI16},
-		{"genova", 44.4056, 8.9463, 20, messages.CU8},
-		{"cuneo", 44.3845, 7.5427, 534, messages.CI16},
-		{"aosta", 45.7370, 7.3206, 583, messages.CI16},
-		{"alessandria", 44.9130, 8.6150, 95, messages.CI8},
-		{"piacenza", 45.0526, 9.6929, 61, messages.CI16},
+		{"torino", 45.0703, 7.6869, 240, messages.CI16, 4e-9},
+		{"milano", 45.4642, 9.1900, 120, messages.CI16, -9e-9},
+		{"genova", 44.4056, 8.9463, 20, messages.CU8, 15e-9},
+		{"cuneo", 44.3845, 7.5427, 534, messages.CI16, -2e-9},
+		{"aosta", 45.7370, 7.3206, 583, messages.CI16, 7e-9},
+		{"alessandria", 44.9130, 8.6150, 95, messages.CI8, -18e-9},
+		{"piacenza", 45.0526, 9.6929, 61, messages.CI16, 11e-9},
 	} {
 		s.Receivers = append(s.Receivers, Receiver{
 			Station: town.name, Position: geo.Position{Latitude: town.lat, Longitude: town.lon, Altitude: town.altitude},
-			SampleRate: 48e3, Bandwidth: 40e3, NoiseFigure: 6, Format: town.format,
-			ClockJitter: 200e-9, ClockSigma: 200e-9, RateError: 0.5e-6, StartJitter: 1e-3,
+			SampleRate: 48e3, Bandwidth: 40e3, NoiseFigure: 6, Format: town.format, StartJitter: 1e-3,
+			ClockJitter: 200e-9, ClockSigma: 200e-9, RateError: town.oscillator, TuningError: town.oscillator,
 		})
 	}
 	s.roughen()
 	return s
 }
 
-// roughen gives every path what towns and hills do to it: it is up to some microseconds longer than the direct line,
-// and followed by an echo. Without that the fixes would be better than their ellipses, which allow for it.
+// roughen gives every path what towns and hills do to it: it is longer than the direct line, by another bit for every
+// capture, and followed by an echo. Where fixes allow for more than that or for less, their ellipses would be too large
+// or too small to be looked at as what they are.
 func (s *Scene) roughen() {
 	r := rand.New(rand.NewPCG(s.Seed, 0))
 	for i := range s.Emitters {
+		// What a fix above 30 MHz allows for by default: 0.3 us, and a twentieth of the waveform's resolution.
+		allowed := math.Hypot(0.3e-6, 0.05/occupied(s.Emitters[i].Waveform))
 		for range s.Receivers {
 			s.Emitters[i].Links = append(s.Emitters[i].Links, Link{
-				Excess:    1.5e-6 * math.Abs(r.NormFloat64()),
+				Scatter:   0.9 * allowed, // the echo takes the rest
 				EchoDelay: 1e-6 + 4e-6*r.Float64(),
 				EchoGain:  -6 - 10*r.Float64(),
 			})
 		}
 	}
+}
+
+// occupied is the width of a flat spectrum that is as concentrated as the waveform's, Hz: what stations measure.
+func occupied(w Waveform) float64 {
+	switch w := w.(type) {
+	case FM: // a strong modulation's spectrum is its instantaneous frequency's distribution: Gaussian
+		return 2 * math.SqrtPi * w.Deviation / 3
+	case PSK:
+		return w.SymbolRate
+	}
+	return w.Bandwidth()
 }

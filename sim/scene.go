@@ -39,6 +39,7 @@ type Emitter struct {
 // Link is what the path from an emitter to one receiver does beyond the direct line.
 type Link struct {
 	Excess    float64 // s, later than the direct line
+	Scatter   float64 // s, standard deviation of what is drawn anew for every capture and added to Excess: never below 0, half-normal
 	EchoDelay float64 // s, of a second path after the first; 0: none
 	EchoGain  float64 // dB, of the second path over the first
 }
@@ -110,10 +111,14 @@ func (t Track) at(seconds float64) geo.Position {
 	return t.Waypoints[0]
 }
 
-// PathLength returns how far a wave travels from a to b: along the ground, and the
-// difference of heights as a slope.
+// earthRadius is the mean one, m: it serves to scale distances with height.
+const earthRadius = 6371e3
+
+// PathLength returns how far a wave travels from a to b: along the ground at the mean
+// of their heights, and the difference of heights as a slope.
 func PathLength(a, b geo.Position) float64 {
 	d, _, _ := geo.Inverse(a, b)
+	d *= 1 + (a.Altitude+b.Altitude)/2/earthRadius
 	return math.Hypot(d, a.Altitude-b.Altitude)
 }
 

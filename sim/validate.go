@@ -86,7 +86,7 @@ func (e *Emitter) validate(receivers int) error {
 		}
 	}
 	for _, l := range e.Links {
-		if !(math.Abs(l.Excess) <= 1 && l.EchoDelay >= 0 && l.EchoDelay <= 1 && math.Abs(l.EchoGain) <= 200) {
+		if !(math.Abs(l.Excess) <= 1 && l.Scatter >= 0 && l.Scatter <= 0.1 && l.EchoDelay >= 0 && l.EchoDelay <= 1 && math.Abs(l.EchoGain) <= 200) {
 			return refuse("emitter %s: link %+v; want delays within a second, an echo after the first path", e.Name, l)
 		}
 	}
