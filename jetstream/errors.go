@@ -21,6 +21,7 @@ const (
 	CodeStreamFull       = "stream_full"        // the whole stream is at its limit
 	CodeTooLarge         = "too_large"          // more bytes than the server or the stream takes
 	CodeTimeout          = "timeout"            // no answer in time
+	CodeBadSetup         = "bad_setup"          // the server has no JetStream, or cannot have a stream or consumer like this
 	CodeServer           = "server_error"       // the server answered with another error
 )
 
@@ -77,10 +78,17 @@ func explain(subject string, err error) *Error {
 	return fail(CodeServer, err, "%s: %v", subject, err)
 }
 
-// explainSetup is explain for what manages streams and consumers, where silence has another cause.
+// explainSetup is explain for what manages streams and consumers. There silence has another cause, and a server that finds
+// fault with a request will do so again.
 func explainSetup(what string, err error) *Error {
-	if errors.Is(err, nats.ErrNoResponders) {
-		return fail(CodeServer, err, "%s: this NATS server has JetStream switched off; start it with --jetstream", what)
+	var api *js.APIError
+	isAPI := errors.As(err, &api)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders), isAPI && (api.ErrorCode == js.JSErrCodeJetStreamNotEnabled || api.ErrorCode == js.JSErrCodeJetStreamNotEnabledForAccount):
+		return fail(CodeBadSetup, err, "%s: this NATS server or account has JetStream switched off; start nats-server with --jetstream "+
+			"(jetstream {} in its file), or switch it on for the account", what)
+	case isAPI && (api.Code < 500 || api.ErrorCode == codeInvalidStreamConfig) && explain(what, err).Code == CodeServer:
+		return fail(CodeBadSetup, err, "%s: %s (%d)", what, api.Description, api.ErrorCode)
 	}
 	return explain(what, err)
 }
@@ -91,15 +99,24 @@ const (
 	codeSequenceNotFound      = 10043
 	codeStorageExceeded       = 10047
 	codeHeaderTooLarge        = 10097
+	codeInvalidStreamConfig   = 10052 // with HTTP's 500
+	codeStreamBytesExceeded   = 10122
 	codeStoreFailed           = 10077 // covers every limit of a stream with Discard=New; the description says which
 )
+
+// isNoRoom reports whether the server has no room for a stream with such a MaxBytes.
+func isNoRoom(err error) bool {
+	var api *js.APIError
+	return errors.As(err, &api) && (api.ErrorCode == codeStorageExceeded || api.ErrorCode == codeStreamBytesExceeded)
+}
 
 func explainAPI(subject string, api *js.APIError) *Error {
 	switch {
 	case api.ErrorCode == codeStoreFailed && strings.Contains(api.Description, "per subject"):
 		return fail(CodeStationOverLimit, api, "%s has as many captures waiting as one subject may have, so this one was refused; "+
 			"other stations go on; send slower, or add workers", subject)
-	case api.ErrorCode == codeStoreFailed, api.ErrorCode == codeStorageExceeded, api.ErrorCode == codeInsufficientResources:
+	case api.ErrorCode == codeStoreFailed, api.ErrorCode == codeStorageExceeded, api.ErrorCode == codeInsufficientResources,
+		api.ErrorCode == codeStreamBytesExceeded:
 		return fail(CodeStreamFull, api, "the server has no room for %s (%s); add workers, or raise the limits", subject, api.Description)
 	case api.ErrorCode == js.JSErrCodeStreamMessageExceedsMaximum:
 		return fail(CodeTooLarge, api, "the message for %s is larger than its stream takes", subject)
@@ -107,8 +124,6 @@ func explainAPI(subject string, api *js.APIError) *Error {
 		return fail(CodeTooLarge, api, "the message for %s has more than 64 KiB of headers, which is the most that JetStream takes", subject)
 	case api.ErrorCode == js.JSErrCodeStreamNotFound:
 		return fail(CodeNoStream, api, "no foxhunt is listening: no stream stores %s; start foxhunt up or foxhunt worker on this server", subject)
-	case api.ErrorCode == js.JSErrCodeJetStreamNotEnabled, api.ErrorCode == js.JSErrCodeJetStreamNotEnabledForAccount:
-		return fail(CodeServer, api, "this NATS server or account has JetStream switched off; start it with --jetstream")
 	}
 	return fail(CodeServer, api, "%s: %s (%d)", subject, api.Description, api.ErrorCode)
 }

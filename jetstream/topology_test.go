@@ -57,7 +57,7 @@ func TestEnsureReportsAndApplyChanges(t *testing.T) {
 	}
 	impossible := other
 	impossible.Captures.Storage = js.MemoryStorage
-	if _, err := c.Apply(t.Context(), impossible); code(err) != jetstream.CodeServer || !strings.Contains(err.Error(), "CAPTURES") {
+	if _, err := c.Apply(t.Context(), impossible); code(err) != jetstream.CodeBadSetup || !strings.Contains(err.Error(), "CAPTURES") {
 		t.Errorf("another storage: %v", err)
 	}
 }
@@ -81,6 +81,111 @@ func TestCapturesFitTheServer(t *testing.T) {
 	}
 }
 
+// When the server takes larger messages later, so does the stream.
+func TestCapturesGrowWithTheServer(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	small := jetstreamtest.StartWith(t, jetstream.EmbeddedOptions{StoreDir: dir, MaxPayload: 1 << 20})
+	small.Connect(t)
+	small.Shutdown()
+	c := connect(t, jetstream.Options{URL: jetstreamtest.StartWith(t, jetstream.EmbeddedOptions{StoreDir: dir}).ClientURL()})
+	if diffs, err := c.Ensure(t.Context(), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
+		t.Errorf("Ensure: %v, %v", diffs, err)
+	}
+	if _, err := c.PublishCapture(t.Context(), "captures.net.a", "1", make([]byte, 8<<20)); err != nil {
+		t.Errorf("the largest capture: %v", err)
+	}
+}
+
+// The server sets a stream's bytes aside: where there is less, each stream gets a share.
+func TestStreamsFitTheDisk(t *testing.T) {
+	t.Parallel()
+	url := startServer(t, &server.Options{JetStreamMaxStore: 1 << 30})
+	var wg sync.WaitGroup
+	for range 4 { // as many workers start
+		c := connect(t, jetstream.Options{URL: url})
+		wg.Go(func() {
+			for range 2 {
+				if diffs, err := c.EnsureWhenReady(within(t, 15*time.Second), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
+					t.Errorf("Ensure: %v, %v", diffs, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	c := connect(t, jetstream.Options{URL: url})
+	if _, err := c.Apply(within(t, 15*time.Second), jetstream.DefaultTopology()); err != nil {
+		t.Errorf("Apply where there is no room for it: %v", err)
+	}
+	if _, err := c.PublishCapture(t.Context(), "captures.net.a", "1", make([]byte, 500_000)); err != nil {
+		t.Error(err)
+	}
+	tight := connect(t, jetstream.Options{URL: startServer(t, &server.Options{JetStreamMaxStore: 1 << 20})})
+	if _, err := tight.Ensure(t.Context(), jetstream.DefaultTopology()); code(err) != jetstream.CodeStreamFull {
+		t.Errorf("a server with room for nothing: %v, want %s", err, jetstream.CodeStreamFull)
+	}
+}
+
+// What was set aside must not keep the server from starting when the disk has filled up since.
+func TestRestartWithLessRoom(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	room := func(most int64) (*server.Server, *jetstream.Conn) {
+		s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
+			JetStream: true, StoreDir: dir, JetStreamMaxStore: most})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Start()
+		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+		if !s.ReadyForConnections(10 * time.Second) {
+			t.Fatal("nats-server did not come up")
+		}
+		c := connect(t, jetstream.Options{URL: s.ClientURL()})
+		if diffs, err := c.Ensure(within(t, 10*time.Second), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
+			t.Fatalf("Ensure: %v, %v", diffs, err)
+		}
+		return s, c
+	}
+	s, c := room(64 << 30)
+	publish(t, c, "captures.net.a", 3, 1000)
+	s.Shutdown()
+	s.WaitForShutdown()
+	_, c = room(1 << 30)
+	publish(t, c, "captures.net.a", 1, 1000)
+	if lag := mustLag(t, c); lag.Total != 4 {
+		t.Errorf("%d captures wait, want 4", lag.Total)
+	}
+}
+
+func TestEnsureWhenReady(t *testing.T) {
+	t.Parallel()
+	s := jetstreamtest.Start(t)
+	var log logBuffer
+	c := connect(t, jetstream.Options{URL: s.ClientURL(), Log: log.logger()})
+	s.Shutdown()
+	waitFor(t, "the connection's loss", func() bool { return !c.Connected() })
+	short := within(t, 100*time.Millisecond)
+	if _, err := c.EnsureWhenReady(short, jetstream.DefaultTopology()); err == nil {
+		t.Error("streams were made without a server")
+	}
+	done := make(chan error)
+	go func() {
+		_, err := c.EnsureWhenReady(within(t, 20*time.Second), jetstream.DefaultTopology())
+		done <- err
+	}()
+	s.Restart(t)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	bad := jetstream.DefaultTopology()
+	bad.Captures.Name, bad.Captures.Subjects = "OTHER", []string{"fixes.net.*"} // which another stream has
+	ctx := within(t, 10*time.Second)
+	if _, err := c.EnsureWhenReady(ctx, bad); code(err) != jetstream.CodeBadSetup || ctx.Err() != nil {
+		t.Errorf("a stream that cannot be: %v, want %s at once", err, jetstream.CodeBadSetup)
+	}
+}
+
 func TestWithoutJetStream(t *testing.T) {
 	t.Parallel()
 	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
@@ -92,8 +197,14 @@ func TestWithoutJetStream(t *testing.T) {
 	if !s.ReadyForConnections(10 * time.Second) {
 		t.Fatal("nats-server did not come up")
 	}
-	c := connect(t, jetstream.Options{URL: s.ClientURL()})
-	if _, err := c.Ensure(within(t, 5*time.Second), jetstream.DefaultTopology()); err == nil || !strings.Contains(err.Error(), "JetStream") {
-		t.Errorf("a server without JetStream: %v", err)
+	account := server.NewAccount("without")
+	withAccounts := startServer(t, &server.Options{Accounts: []*server.Account{account}, Users: []*server.User{{Username: "u", Password: "p", Account: account}}})
+	for _, url := range []string{s.ClientURL(), strings.Replace(withAccounts, "//", "//u:p@", 1)} {
+		c := connect(t, jetstream.Options{URL: url})
+		ctx := within(t, 10*time.Second)
+		_, err := c.EnsureWhenReady(ctx, jetstream.DefaultTopology())
+		if code(err) != jetstream.CodeBadSetup || !strings.Contains(err.Error(), "--jetstream") || ctx.Err() != nil {
+			t.Errorf("without JetStream: %v, want %s at once", err, jetstream.CodeBadSetup)
+		}
 	}
 }
