@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,25 +33,34 @@ type publishOptions struct {
 func newPublish() *cobra.Command {
 	var o publishOptions
 	cmd := &cobra.Command{
-		Use:   "publish RECORDING...",
+		Use:   "publish [STATION=]FILE[@TIME]...",
 		Short: "Publish recordings as captures, and wait until they are stored",
 		Long: `Publish recordings as captures, and wait until they are stored.
 
 With --bundle, recordings that several receivers made at the same time become one capture, cut to their
 common time span. Without it, each recording is published alone, in pieces of --length.
 
-Recordings are KiwiSDR wav files with GNSS times, which say everything themselves; other wav files, which need
---t0; and raw IQ, which needs --format, --rate and --t0, too. A file named time_frequency_station_iq, such as
-20200813T065220Z_77500_HB9ODP_iq.wav, says its station and frequency (_iq may be missing); for others there are
---station and --freq. Where a station stands is in the --stations file:
+Recordings are KiwiSDR wav files with GNSS times; other wav files; and raw IQ, which needs --format and --rate. A
+file named time_frequency_station_iq, such as 20200813T065220Z_77500_HB9ODP_iq.wav, says its station and frequency
+(_iq may be missing). For any other file, STATION=FILE or --station, and --freq, say them.
+
+All but KiwiSDR's need the time of their first sample, as FILE@TIME or --t0. KiwiSDR's know it, but not the week:
+those that are not named so need --t0, too, right to three days. What an argument says goes before the flags, which
+stand for all files, and these go before what files and their names say.
+
+Where the stations are is in the --stations file:
 
   - id: HB9ODP
     lat: 46.499351
     lon: 8.798828
     alt: 900`,
-		Example: "  foxhunt publish --network dcf --bundle dcf77 --stations stations.yaml recordings/*.wav",
-		Args:    cobra.MinimumNArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), cmd.OutOrStdout(), args) },
+		Example: `  foxhunt publish --network dcf --bundle dcf77 --stations stations.yaml recordings/*.wav
+  foxhunt publish --network city --bundle fm --format cu8 --rate 2.4e6 --freq 98.1e6 \
+    NORTH=n.raw@2026-03-01T12:00:00.000000120Z SOUTH=s.raw@2026-03-01T12:00:00.5Z WEST=w.raw@2026-03-01T12:00:00.25Z`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(cmd.Context(), args, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
 	}
 	o.register(cmd.Flags())
 	return cmd
@@ -63,24 +71,24 @@ func (o *publishOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.network, "network", "", "network that the stations belong to (needed)")
 	flags.StringVar(&o.bundle, "bundle", "", "put all recordings into one capture under this name")
 	flags.StringVar(&o.stations, "stations", "stations.yaml", "YAML list of id, lat, lon, alt")
-	flags.StringVar(&o.station, "station", "", "station of a single recording (default: from the file's name)")
+	flags.StringVar(&o.station, "station", "", "station of files that are not given as STATION=FILE (default: from the file's name)")
 	flags.StringVar(&o.format, "format", "", "samples of raw files: cu8, ci8, ci16_le or cf32_le")
-	flags.Float64Var(&o.rate, "rate", 0, "sample rate of raw files in Hz")
+	flags.Float64Var(&o.rate, "rate", 0, "sample rate in Hz of raw files, and of plain wav files in place of the header's")
 	flags.Float64Var(&o.freq, "freq", 0, "centre frequency in Hz (default: from the file's name)")
-	flags.StringVar(&o.t0, "t0", "", "time of the first sample, RFC 3339 with up to nine decimals")
-	flags.DurationVar(&o.sigma, "sigma", 0, "standard deviation of the time stamps (default: what the recording shows)")
+	flags.StringVar(&o.t0, "t0", "", "time of the first sample of files that are not given as FILE@TIME, RFC 3339 with up to nine decimals")
+	flags.DurationVar(&o.sigma, "sigma", 0, "standard deviation of the time stamps (default: the stations file's, or what the recording shows, or 1µs)")
 	flags.DurationVar(&o.cutting.Start, "start", 0, "leave out so much of the recordings' common start")
 	flags.DurationVar(&o.cutting.Length, "length", 0, "length of a capture (default: of a bundle all that fits, else 1s)")
 	flags.StringVar(&o.cutting.Event, "event", "", "name of the emission, kept in the fix")
 	flags.StringVar(&o.cutting.Session, "session", "", "name of the session, kept in the fix")
 }
 
-func (o *publishOptions) run(ctx context.Context, out io.Writer, paths []string) error {
-	captures, err := o.captures(paths)
+func (o *publishOptions) run(ctx context.Context, arguments []string, out, log io.Writer) error {
+	captures, err := o.captures(arguments)
 	if err != nil {
 		return err
 	}
-	o.nats.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	o.nats.Log = slog.New(slog.NewTextHandler(log, nil))
 	conn, err := o.nats.connect(ctx, "publish")
 	if err != nil {
 		return err
@@ -93,7 +101,7 @@ func (o *publishOptions) run(ctx context.Context, out io.Writer, paths []string)
 				return err
 			}
 			failed++
-			fmt.Fprintf(os.Stderr, "capture %d/%d was not stored: %v\n", i+1, len(captures), err)
+			fmt.Fprintf(log, "capture %d/%d was not stored: %v\n", i+1, len(captures), err)
 		}
 	}
 	if failed > 0 {
@@ -103,18 +111,19 @@ func (o *publishOptions) run(ctx context.Context, out io.Writer, paths []string)
 }
 
 // captures reads the recordings and cuts them, before anything is published.
-func (o *publishOptions) captures(paths []string) ([]*messages.Capture, error) {
+func (o *publishOptions) captures(arguments []string) ([]*messages.Capture, error) {
 	if o.network == "" {
 		return nil, errors.New("network is missing; want for example --network dcf")
-	}
-	if o.station != "" && len(paths) > 1 {
-		return nil, fmt.Errorf("station names the station of one recording; there are %d", len(paths))
 	}
 	stations, err := station.LoadStations(o.stations)
 	if err != nil {
 		return nil, err
 	}
-	recordings, err := o.open(paths)
+	defaults, err := o.defaults()
+	if err != nil {
+		return nil, err
+	}
+	recordings, err := openRecordings(arguments, defaults)
 	if err != nil {
 		return nil, err
 	}
@@ -133,27 +142,19 @@ func (o *publishOptions) captures(paths []string) ([]*messages.Capture, error) {
 	return all, nil
 }
 
-func (o *publishOptions) open(paths []string) ([]*station.Recording, error) {
+// defaults say of all recordings what their arguments do not.
+func (o *publishOptions) defaults() (station.Options, error) {
 	options := station.Options{
 		Station: o.station, Frequency: o.freq, Format: messages.SampleFormat(o.format), SampleRate: o.rate,
 		ClockSigma: float64(o.sigma.Nanoseconds()),
 	}
+	var err error
 	if o.t0 != "" {
-		t0, err := time.Parse(time.RFC3339Nano, o.t0)
-		if err != nil {
-			return nil, fmt.Errorf("t0 is %q; want for example 2020-08-13T06:52:20.123456789Z", o.t0)
+		if options.StartTime, err = parseStart(o.t0); err != nil {
+			err = fmt.Errorf("t0 is %w", err)
 		}
-		options.StartTime = t0.UnixNano()
 	}
-	var recordings []*station.Recording
-	for _, path := range paths {
-		r, err := station.Open(path, options)
-		if err != nil {
-			return nil, err
-		}
-		recordings = append(recordings, r)
-	}
-	return recordings, nil
+	return options, err
 }
 
 func (o *publishOptions) publish(ctx context.Context, conn *jetstream.Conn, c *messages.Capture, which string, out io.Writer) error {

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"foxhunt/messages"
+)
+
+// publishing is publish as a test calls it: over its command line, in a folder with a stations file.
+type publishing struct {
+	house    *house
+	folder   string
+	out, log syncBuffer
+}
+
+func newPublishing(t *testing.T) *publishing {
+	t.Helper()
+	p := &publishing{house: newHouse(t), folder: t.TempDir()}
+	p.write(t, "stations.yaml", []byte("- {id: A, lat: 45, lon: 7}\n- {id: B, lat: 46, lon: 7, sigma: 40}\n- {id: C, lat: 45, lon: 8}\n"))
+	t.Chdir(p.folder)
+	return p
+}
+
+func (p *publishing) write(t *testing.T, name string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(p.folder, name), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run publishes for network test, and forgets what it wrote before.
+func (p *publishing) run(ctx context.Context, args ...string) error {
+	p.out, p.log = syncBuffer{}, syncBuffer{}
+	root := newRoot()
+	root.SetArgs(append([]string{"publish", "--nats", p.house.server.ClientURL(), "--network", "test"}, args...))
+	root.SetOut(&p.out)
+	root.SetErr(&p.log)
+	return root.ExecuteContext(ctx)
+}
+
+// stored is the capture that the stream holds under a sequence number.
+func (p *publishing) stored(t *testing.T, sequence uint64) *messages.Capture {
+	t.Helper()
+	stream, err := p.house.js.Stream(t.Context(), "CAPTURES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, err := stream.GetMsg(t.Context(), sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c messages.Capture
+	if err := c.Decode(message.Data); err != nil {
+		t.Fatal(err)
+	}
+	return &c
+}
+
+// rawFlags are what raw files need.
+var rawFlags = []string{"--format", "cu8", "--rate", "10000", "--freq", "1e6"}
+
+func TestPublishBundleOfRawFiles(t *testing.T) {
+	p := newPublishing(t)
+	for _, name := range []string{"1.raw", "2.raw", "A=3.raw"} {
+		p.write(t, name, bytes.Repeat([]byte{128}, 40000)) // 2 s
+	}
+	err := p.run(t.Context(), append(rawFlags, "--bundle", "x", "--station", "C", "--t0", "2026-03-01T12:00:00.25003Z",
+		"B=1.raw", "A=2.raw@2026-03-01T12:00:00.500000001Z", "./A=3.raw")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := p.stored(t, 1)
+	want := map[string]string{"B": "2026-03-01T12:00:00.50003Z", "A": "2026-03-01T12:00:00.500000001Z", "C": "2026-03-01T12:00:00.50003Z"}
+	for _, r := range c.Receivers {
+		at, err := time.Parse(time.RFC3339Nano, want[r.Station])
+		if err != nil || r.StartTime != at.UnixNano() {
+			t.Errorf("%s starts at %v, want %v", r.Station, messages.Instant(r.StartTime), want[r.Station])
+		}
+		delete(want, r.Station)
+	}
+	if len(want) > 0 {
+		t.Errorf("the capture lacks %v", want)
+	}
+}
+
+func TestParseRecordingArgument(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("me@home.raw", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const at = 1597301540_500_000_000
+	for text, want := range map[string]recordingArgument{
+		"a.wav":                                 {"", "a.wav", 0},
+		"A=a.wav":                               {"A", "a.wav", 0},
+		"A=b=c.wav":                             {"A", "b=c.wav", 0},
+		"./A=b.wav":                             {"", "./A=b.wav", 0},
+		"a.wav@2020-08-13T06:52:20.5Z":          {"", "a.wav", at},
+		"A=x/a.wav@2020-08-13T08:52:20.5+02:00": {"A", "x/a.wav", at},
+		"A=me@home.raw":                         {"A", "me@home.raw", 0},
+		"me@home.raw@2020-08-13T06:52:20.5Z":    {"", "me@home.raw", at},
+		"me@home/none.raw":                      {"", "me@home/none.raw", 0},
+	} {
+		if got, err := parseRecordingArgument(text); err != nil || got != want {
+			t.Errorf("%s is read as %+v (%v), want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"a.wav@2020-08-13", "A=a.wav@1969-12-31T23:59:59Z", "a.wav@2200-01-01T00:00:00Z", "a.wav@"} {
+		_, err := parseRecordingArgument(text)
+		if err == nil || !strings.Contains(err.Error(), "the start in "+text) || !strings.Contains(err.Error(), "for example 2020") {
+			t.Errorf("%s: error %v", text, err)
+		}
+	}
+}
+
+func TestPublishRefusesBeforeItConnects(t *testing.T) {
+	p := newPublishing(t)
+	p.write(t, "1.raw", make([]byte, 40000))
+	for words, args := range map[string][]string{
+		"network is missing":                        {"--network", "", "1.raw"},
+		`t0 is "noon"; want a time from 1970`:       {"--t0", "noon", "1.raw"},
+		"missing_option: 1.raw does not say when":   {"A=1.raw"},
+		"unknown_station: the name of 1.raw":        {"--t0", "2026-03-01T12:00:00Z", "1.raw"},
+		"none.yaml":                                 {"--stations", "none.yaml", "1.raw"},
+		"too_short: 5s from 0s on were asked for":   {"--bundle", "x", "--length", "5s", "A=1.raw@2026-03-01T12:00:00Z"},
+		"too_short: 1.raw lasts 2s":                 {"--length", "5s", "A=1.raw@2026-03-01T12:00:00Z"},
+		"2.raw: no such file":                       {"A=2.raw"},
+		`the start in A=2.raw@noon is "noon"; want`: {"A=2.raw@noon"},
+	} {
+		err := p.run(t.Context(), append(rawFlags, args...)...)
+		if err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%v: error %v; want %q", args, err, words)
+		}
+	}
+	if n := p.house.stored(t, "CAPTURES"); n != 0 {
+		t.Errorf("%d captures were stored", n)
+	}
+}
