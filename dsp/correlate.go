@@ -166,7 +166,7 @@ func (c *Correlator) significance() float64 {
 	for a := range c.grid.Re {
 		for b := a + 1; b < len(c.grid.Re); b++ {
 			norm := math.Sqrt(c.energy[a] * c.energy[b])
-			rho, _ := c.correlogram(ChannelCorrelation, &c.spectrum[a], &c.spectrum[b], c.framing, 0, norm, 0).peak(math.Inf(-1), math.Inf(1))
+			rho, _ := c.correlogram(ChannelCorrelation, &c.spectrum[a], &c.spectrum[b], c.framing, norm, 0).peak(math.Inf(-1), math.Inf(1))
 			n := c.timeBandwidth(c.framing) * c.finder.flatness(a, b)
 			sum -= n * math.Log1p(-min(rho*rho, 1-1e-9))
 		}
@@ -287,10 +287,10 @@ func (s *frameSpectra) limit(lines []line, f framing) {
 	}
 }
 
-// occupied returns the energy of the occupied bins of frames from to to-1.
-func (c *Correlator) occupied(s *frameSpectra, f framing, from, to int) float64 {
+// occupied returns the energy of the occupied bins of all frames.
+func (c *Correlator) occupied(s *frameSpectra, f framing) float64 {
 	energy := 0.0
-	for k := from; k < to; k++ {
+	for k := range f.count {
 		re, im := s.frame(k, f.size)
 		for _, run := range c.runs {
 			for j := run[0]; j < run[1]; j++ {
@@ -346,18 +346,11 @@ func (c *Correlator) pair(a, b, p int, w float64, out *Correlation) {
 	origin := c.grid.Offset[b] - c.grid.Offset[a]
 	f := c.framing
 	sa, sb := &c.spectrum[a], &c.spectrum[b]
-	norm := math.Sqrt(c.energy[a] * c.energy[b])
-	peaks := c.correlogram(c.cfg.Channels[0], sa, sb, f, 0, norm, origin)
+	peaks := c.correlogram(c.cfg.Channels[0], sa, sb, f, math.Sqrt(c.energy[a]*c.energy[b]), origin)
 	fullValue, fullLag := peaks.peak(math.Inf(-1), math.Inf(1))
 	value, lag := peaks.peak(-w, w)
+	norm := math.Sqrt(c.energy[a] * c.energy[b])
 	inside := math.Abs(fullLag-lag) < peaks.step
-	n := c.timeBandwidth(f) * c.finder.flatness(a, b)
-	if n*fullValue*fullValue < farSignificance {
-		if v, l := c.farPeak(a, b, origin); v > fullValue && n*v*v > farSignificance {
-			fullValue, fullLag, inside = v, l, false
-		}
-		peaks = c.correlogram(c.cfg.Channels[0], sa, sb, f, 0, norm, origin)
-	}
 
 	shift := int(math.Round((lag - origin) * c.grid.SampleRate))
 	if g, ok := c.recutFraming(shift); ok {
@@ -365,7 +358,7 @@ func (c *Correlator) pair(a, b, p int, w float64, out *Correlation) {
 		norm = c.cutAgain(a, b, shift, f)
 		sa, sb = &c.recut[0], &c.recut[1]
 		origin += float64(shift) / c.grid.SampleRate
-		peaks = c.correlogram(c.cfg.Channels[0], sa, sb, f, 0, norm, origin)
+		peaks = c.correlogram(c.cfg.Channels[0], sa, sb, f, norm, origin)
 		value, lag = peaks.peak(max(-w, lag-1/c.band.Bandwidth), min(w, lag+1/c.band.Bandwidth))
 	}
 	if inside {
@@ -379,7 +372,7 @@ func (c *Correlator) pair(a, b, p int, w float64, out *Correlation) {
 	c.layLags(lags, lag, w)
 	for k, channel := range c.cfg.Channels {
 		if k > 0 {
-			peaks = c.correlogram(channel, sa, sb, f, 0, norm, origin)
+			peaks = c.correlogram(channel, sa, sb, f, norm, origin)
 		}
 		at := (p*len(c.cfg.Channels) + k) * c.cfg.Lags
 		for j, l := range lags {
@@ -433,14 +426,14 @@ func (c *Correlator) cutAgain(a, b, shift int, f framing) float64 {
 		re, im := g.Re[cut.i][cut.from:cut.from+f.samples], g.Im[cut.i][cut.from:cut.from+f.samples]
 		c.frames(&c.recut[k], re, im, w, c.scale[cut.i], f)
 		c.recut[k].limit(c.finder.lines[cut.i], f)
-		product *= c.occupied(&c.recut[k], f, 0, f.count)
+		product *= c.occupied(&c.recut[k], f)
 	}
 	return math.Sqrt(product)
 }
 
-// correlogram transforms the cross-spectrum of one channel to lags, of frame k of a and frame k + late of b. It is
-// overwritten by the next of the same channel.
-func (c *Correlator) correlogram(channel string, a, b *frameSpectra, f framing, late int, norm, origin float64) *correlogram {
+// correlogram transforms the cross-spectrum of one channel to lags. It is overwritten by the next of the same
+// channel.
+func (c *Correlator) correlogram(channel string, a, b *frameSpectra, f framing, norm, origin float64) *correlogram {
 	first, last := c.runs[0][0], c.runs[len(c.runs)-1][1]
 	size := 2
 	for size < 2*(last-first) {
@@ -452,10 +445,10 @@ func (c *Correlator) correlogram(channel string, a, b *frameSpectra, f framing, 
 	l := &c.lags
 	if channel == ChannelPHAT {
 		l = &c.phatLags
-		c.sumPhases(a, b, f, late)
-		l.scale, l.overlap = 1/float64((f.count-max(late, -late))*c.bins), nil
+		c.sumPhases(a, b, f)
+		l.scale, l.overlap = 1/float64(f.count*c.bins), nil
 	} else {
-		c.sumProducts(a, b, f, late)
+		c.sumProducts(a, b, f)
 		l.scale, l.overlap = 0, c.overlap().first
 		if norm > 0 {
 			l.scale = 1 / norm
@@ -481,11 +474,11 @@ func (c *Correlator) correlogram(channel string, a, b *frameSpectra, f framing, 
 }
 
 // sumProducts adds conj(a) b over all frames and occupied bins into cross.
-func (c *Correlator) sumProducts(a, b *frameSpectra, f framing, late int) {
+func (c *Correlator) sumProducts(a, b *frameSpectra, f framing) {
 	base := c.runs[0][0]
-	for k := max(0, -late); k < f.count-max(0, late); k++ {
+	for k := range f.count {
 		aRe, aIm := a.frame(k, f.size)
-		bRe, bIm := b.frame(k+late, f.size)
+		bRe, bIm := b.frame(k, f.size)
 		for _, run := range c.runs {
 			low, high := run[0], run[1]
 			re, im := c.cross.re[low-base:high-base], c.cross.im[low-base:high-base]
@@ -499,11 +492,11 @@ func (c *Correlator) sumProducts(a, b *frameSpectra, f framing, late int) {
 }
 
 // sumPhases adds the phases of conj(a) b, as numbers of magnitude 1, into cross.
-func (c *Correlator) sumPhases(a, b *frameSpectra, f framing, late int) {
+func (c *Correlator) sumPhases(a, b *frameSpectra, f framing) {
 	base := c.runs[0][0]
-	for k := max(0, -late); k < f.count-max(0, late); k++ {
+	for k := range f.count {
 		aRe, aIm := a.frame(k, f.size)
-		bRe, bIm := b.frame(k+late, f.size)
+		bRe, bIm := b.frame(k, f.size)
 		for _, run := range c.runs {
 			for j := run[0]; j < run[1]; j++ {
 				re := aRe[j]*bRe[j] + aIm[j]*bIm[j]

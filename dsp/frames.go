@@ -31,12 +31,14 @@ type framing struct {
 	whole   bool // one tapered frame rather than periodic Hann ones
 }
 
-// start returns the first sample of frame k.
-func (f framing) start(k int) int { return k * f.hop() }
-
-// hop is the distance of frames in samples: half a frame or a little less, so that they spread evenly over all
-// samples but for the last few.
-func (f framing) hop() int { return (f.samples - f.length) / max(1, f.count-1) }
+// start returns the first sample of frame k. Frames are spread evenly from the first to the last sample, half
+// a frame apart or a little less.
+func (f framing) start(k int) int {
+	if f.count == 1 {
+		return (f.samples - f.length) / 2
+	}
+	return k * (f.samples - f.length) / (f.count - 1)
+}
 
 // padRatio is how much finer than the frame's own resolution the bins lie.
 func (f framing) padRatio() float64 { return float64(f.size) / float64(f.length) }
@@ -171,7 +173,7 @@ func interpolateTable(table []float64, x float64) float64 {
 // averages is the number of independent spectra that the frames' averaged power stands for.
 func (f framing) averages(t *overlapTable) float64 {
 	n := float64(f.count)
-	hop := float64(f.hop()) / float64(f.length)
+	hop := f.hop()
 	sum := n
 	for j := 1.0; j < n && j*hop < 1; j++ {
 		shared := interpolateTable(t.first, j*hop)
@@ -180,12 +182,17 @@ func (f framing) averages(t *overlapTable) float64 {
 	return n * n / sum
 }
 
+// hop is the distance of frames in frames.
+func (f framing) hop() float64 {
+	return float64(f.samples-f.length) / max(1, float64(f.count-1)) / float64(f.length)
+}
+
 // effectiveSamples is the number of independent samples that remain of the frames' windowing:
 // (sum W)^2 / sum W^2, with W(t) the sum of the squared windows that cover sample t. It is at once the number
 // that sets the noise of a correlation and the one that sets the error of a delay.
 func (f framing) effectiveSamples(t *overlapTable) float64 {
 	n := float64(f.count)
-	hop := float64(f.hop()) / float64(f.length)
+	hop := f.hop()
 	sum := n * t.second[0]
 	for j := 1.0; j < n && j*hop < 1; j++ {
 		sum += 2 * (n - j) * interpolateTable(t.second, j*hop)
