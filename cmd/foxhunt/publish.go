@@ -84,7 +84,7 @@ func (o *publishOptions) register(flags *pflag.FlagSet) {
 }
 
 func (o *publishOptions) run(ctx context.Context, arguments []string, out, log io.Writer) error {
-	captures, err := o.captures(arguments)
+	captures, err := o.captures(arguments, log)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (o *publishOptions) run(ctx context.Context, arguments []string, out, log i
 }
 
 // captures reads the recordings and cuts them, before anything is published.
-func (o *publishOptions) captures(arguments []string) ([]*messages.Capture, error) {
+func (o *publishOptions) captures(arguments []string, log io.Writer) ([]*messages.Capture, error) {
 	if o.network == "" {
 		return nil, errors.New("network is missing; want for example --network dcf")
 	}
@@ -123,7 +123,7 @@ func (o *publishOptions) captures(arguments []string) ([]*messages.Capture, erro
 	if err != nil {
 		return nil, err
 	}
-	recordings, err := openRecordings(arguments, defaults)
+	recordings, err := openRecordings(arguments, defaults, log)
 	if err != nil {
 		return nil, err
 	}

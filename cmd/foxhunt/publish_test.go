@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +88,49 @@ func TestPublishBundleOfRawFiles(t *testing.T) {
 	}
 	if len(want) > 0 {
 		t.Errorf("the capture lacks %v", want)
+	}
+}
+
+// kiwiRecording is a KiwiSDR recording of some blocks of 512 samples at 12 kHz, of which one is lost after each of gaps.
+func kiwiRecording(blocks int, gaps ...int) []byte {
+	b := []byte("RIFF\x00\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x02\x00")
+	b = binary.LittleEndian.AppendUint32(b, 12000)
+	b = append(b, 0, 0, 0, 0, 4, 0, 16, 0)
+	sample := uint64(0)
+	for i := range blocks {
+		ns := 370358_000_000_000 + sample*1e9/12000 // of the GPS week
+		b = append(b, "kiwi\x0a\x00\x00\x00\x01\x00"...)
+		b = binary.LittleEndian.AppendUint32(b, uint32(ns/1e9))
+		b = binary.LittleEndian.AppendUint32(b, uint32(ns%1e9))
+		b = append(b, "data\x00\x08\x00\x00"...)
+		b = append(b, make([]byte, 2048)...)
+		sample += 512
+		if slices.Contains(gaps, i) {
+			sample += 512
+		}
+	}
+	return b
+}
+
+func TestPublishSaysWhatItLeavesOut(t *testing.T) {
+	p := newPublishing(t)
+	const gap, whole = "20200813T065220Z_77500_A_iq.wav", "20200813T065220Z_77500_B_iq.wav"
+	p.write(t, gap, kiwiRecording(100, 39))
+	p.write(t, whole, kiwiRecording(101))
+	if err := p.run(t.Context(), "--bundle", "x", gap, whole); err != nil {
+		t.Fatal(err)
+	}
+	want := gap + ": 20,480 of 51,200 samples left out: a gap or stale timestamps\n"
+	if log := p.log.String(); !strings.Contains(log, want) || strings.Contains(log, whole) {
+		t.Errorf("publish says %q, want %q", log, want)
+	}
+}
+
+func TestWithCommas(t *testing.T) {
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 31232: "31,232", 1440000: "1,440,000"} {
+		if got := withCommas(n); got != want {
+			t.Errorf("%d is written %s, want %s", n, got, want)
+		}
 	}
 }
 

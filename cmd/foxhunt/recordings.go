@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,8 +13,8 @@ import (
 )
 
 // openRecordings reads the files that the arguments name. What an argument says goes before o, which stands for those
-// that say nothing.
-func openRecordings(arguments []string, o station.Options) ([]*station.Recording, error) {
+// that say nothing. What a recording left out is written to log.
+func openRecordings(arguments []string, o station.Options, log io.Writer) ([]*station.Recording, error) {
 	var recordings []*station.Recording
 	for _, text := range arguments {
 		a, err := parseRecordingArgument(text)
@@ -22,6 +24,10 @@ func openRecordings(arguments []string, o station.Options) ([]*station.Recording
 		r, err := station.Open(a.path, a.options(o))
 		if err != nil {
 			return nil, err
+		}
+		if r.Dropped > 0 {
+			fmt.Fprintf(log, "%s: %s of %s samples left out: a gap or stale timestamps\n", r.Name,
+				withCommas(r.Dropped), withCommas(r.Dropped+r.Samples()))
 		}
 		recordings = append(recordings, r)
 	}
@@ -75,4 +81,13 @@ func parseStart(text string) (int64, error) {
 		return 0, fmt.Errorf("%q; want a time from 1970 to 2199, for example 2020-08-13T06:52:20.123456789Z", text)
 	}
 	return t.UnixNano(), nil
+}
+
+// withCommas writes n, which is not negative, as 1,440,000.
+func withCommas(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
