@@ -43,17 +43,19 @@ func (c *Conn) publishDead(ctx context.Context, sequence uint64, d *messages.Dea
 // advisory is what the server says about a capture that it will not deliver again
 // ($JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES, kept in the ADVISORIES stream).
 type advisory struct {
-	Stream     string `json:"stream"`
-	Consumer   string `json:"consumer"`
-	Sequence   uint64 `json:"stream_seq"`
-	Deliveries int    `json:"deliveries"`
+	Time       time.Time `json:"timestamp"`
+	Stream     string    `json:"stream"`
+	Consumer   string    `json:"consumer"`
+	Sequence   uint64    `json:"stream_seq"`
+	Deliveries int       `json:"deliveries"`
 }
 
 // Reap moves captures that were delivered MaxDeliver times from the work queue, where they would stay for ever, to the
-// dead letters. worker is the name it signs with. It runs until ctx ends, and any number of processes may run it at once.
-func (c *Conn) Reap(ctx context.Context, t Topology, worker string) {
+// dead letters. worker is the name it signs with; buried is called with the reason's code for each capture moved. It runs
+// until ctx ends, and any number of processes may run it at once.
+func (c *Conn) Reap(ctx context.Context, t Topology, worker string, buried func(code string)) {
 	for pause := firstPause; ctx.Err() == nil; {
-		err := c.reapOne(ctx, t, worker)
+		err := c.reapOne(ctx, t, worker, buried)
 		if err == nil || errors.Is(err, nats.ErrTimeout) {
 			pause = firstPause
 			continue
@@ -67,7 +69,7 @@ func (c *Conn) Reap(ctx context.Context, t Topology, worker string) {
 }
 
 // reapOne waits for one advisory and deals with it. What fails comes again: the advisory is acknowledged last.
-func (c *Conn) reapOne(ctx context.Context, t Topology, worker string) error {
+func (c *Conn) reapOne(ctx context.Context, t Topology, worker string, buried func(code string)) error {
 	consumer, err := c.js.Consumer(ctx, t.Advisories.Name, t.Reaper.Durable)
 	if err != nil {
 		return err
@@ -82,29 +84,36 @@ func (c *Conn) reapOne(ctx context.Context, t Topology, worker string) error {
 		return err
 	}
 	var a advisory
-	if err := json.Unmarshal(msg.Data(), &a); err != nil || a.Stream == "" || a.Sequence == 0 {
-		c.log.Warn("an advisory cannot be read and is dropped", "subject", msg.Subject())
+	if err := json.Unmarshal(msg.Data(), &a); err != nil || a.Stream != t.Captures.Name || a.Consumer != t.Workers.Durable || a.Sequence == 0 {
+		c.log.Warn("an advisory that is not about the workers' captures is dropped", "subject", msg.Subject())
 		return msg.Term()
 	}
-	if err := c.bury(ctx, a, worker); err != nil {
+	done, err := c.bury(ctx, a, worker)
+	if err != nil {
 		msg.NakWithDelay(lastPause) // if this fails too it comes again after AckWait
 		return err
+	}
+	if done {
+		buried(ReasonMaxDeliveries)
 	}
 	return msg.DoubleAck(ctx)
 }
 
-// bury copies the capture that a names to the dead letters, then removes it.
-func (c *Conn) bury(ctx context.Context, a advisory, worker string) error {
+// bury copies the capture that a names to the dead letters, then removes it. It returns false where there is nothing to do.
+func (c *Conn) bury(ctx context.Context, a advisory, worker string) (bool, error) {
 	stream, err := c.js.Stream(ctx, a.Stream)
 	if err != nil {
-		return err
+		return false, err
 	}
 	raw, err := stream.GetMsg(ctx, a.Sequence)
 	if errors.Is(err, js.ErrMsgNotFound) {
-		return nil // finished after all, or buried by another process
+		return false, nil // finished after all, or buried by another process
 	}
 	if err != nil {
-		return err
+		return false, err
+	}
+	if a.Time.Before(raw.Time) {
+		return false, nil // the stream was made anew: this is not the capture that the advisory means
 	}
 	err = c.PublishDead(ctx, a.Sequence, &messages.DeadLetter{
 		Body: raw.Data, Subject: raw.Subject, Headers: raw.Header,
@@ -113,15 +122,13 @@ func (c *Conn) bury(ctx context.Context, a advisory, worker string) error {
 		Deliveries: a.Deliveries, Worker: worker, Time: time.Now(),
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	c.log.Warn("a capture was delivered too often and is now a dead letter", "subject", raw.Subject, "deliveries", a.Deliveries)
-	if err := stream.DeleteMsg(ctx, a.Sequence); err != nil && !errors.Is(err, js.ErrMsgNotFound) {
-		var api *js.APIError
-		if errors.As(err, &api) && api.ErrorCode == codeSequenceNotFound {
-			return nil
-		}
-		return err
+	err = stream.DeleteMsg(ctx, a.Sequence)
+	var api *js.APIError
+	if errors.Is(err, js.ErrMsgNotFound) || errors.As(err, &api) && api.ErrorCode == codeSequenceNotFound {
+		err = nil
 	}
-	return nil
+	return true, err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,8 +166,14 @@ func TestReap(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan struct{})
+	var counted atomic.Int32
+	buried := func(code string) {
+		if code == jetstream.ReasonMaxDeliveries {
+			counted.Add(1)
+		}
+	}
 	for range 2 { // as many reapers as workers
-		go func() { c.Reap(ctx, topo, "w1"); ended <- struct{}{} }()
+		go func() { c.Reap(ctx, topo, "w1", buried); ended <- struct{}{} }()
 	}
 	d := deadLetters(t, srv.ClientURL(), 1)[0]
 	if d.Reason != jetstream.ReasonMaxDeliveries || d.Subject != "captures.net.poison" || len(d.Body) != 50_000 || d.Deliveries != 2 || d.Worker != "w1" {
@@ -177,4 +184,43 @@ func TestReap(t *testing.T) {
 	<-ended
 	<-ended
 	deadLetters(t, srv.ClientURL(), 1)
+	if n := counted.Load(); n != 1 {
+		t.Errorf("%d captures were counted, want 1", n)
+	}
+}
+
+// An advisory names a sequence. In a stream made anew, or from another consumer, that is no capture to be buried.
+func TestReapPassesOver(t *testing.T) {
+	t.Parallel()
+	srv, c := start(t)
+	publish(t, c, "captures.net.innocent", 1, 8)
+	nc, err := nats.Connect(srv.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	j, err := js.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, before := time.Now().UTC().Format(time.RFC3339Nano), time.Now().Add(-time.Hour).UTC().Format(time.RFC3339Nano)
+	for _, body := range []string{
+		"no JSON",
+		`{"timestamp":"` + before + `","stream":"CAPTURES","consumer":"workers","stream_seq":1,"deliveries":5}`,
+		`{"timestamp":"` + now + `","stream":"CAPTURES","consumer":"another","stream_seq":1,"deliveries":5}`,
+		`{"timestamp":"` + now + `","stream":"FIXES","consumer":"workers","stream_seq":1,"deliveries":5}`,
+		`{"timestamp":"` + now + `","stream":"CAPTURES","consumer":"workers","stream_seq":99,"deliveries":5}`,
+	} {
+		if _, err := j.Publish(t.Context(), "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.CAPTURES.workers", []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	go c.Reap(t.Context(), jetstream.DefaultTopology(), "w1", func(string) { t.Error("something was buried") })
+	waitFor(t, "the advisories' end", func() bool {
+		stream, err := j.Stream(t.Context(), jetstream.StreamAdvisories)
+		return err == nil && stream.CachedInfo().State.Msgs == 0
+	})
+	if lag := mustLag(t, c); lag.Total != 1 {
+		t.Errorf("%d captures are left, want the innocent one", lag.Total)
+	}
 }

@@ -124,7 +124,7 @@ func (p *workerProcess) run(ctx context.Context) error {
 
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.worker.Run(working, source{captures}) })
-	group.Go(func() error { p.conn.Reap(working, p.topology, p.options.Name); return nil })
+	group.Go(func() error { p.conn.Reap(working, p.topology, p.options.Name, p.options.Observer.Dead); return nil })
 	group.Go(func() error { pollLag(working, p.conn, p.topology, p.http.registry, p.log); return nil })
 	return group.Wait()
 }
