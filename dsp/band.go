@@ -1,49 +1,26 @@
 package dsp
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 const (
 	// cellBins is the resolution of the band's mask, in resolution bins: a Hann window smears a line over
 	// about four.
 	cellBins = 4
 
-	// A line is what fills less than three quarters of a window of lineCells cells or of lineWidth, whichever is the
-	// wider: what is narrower than some 200 Hz tells no delay better than 5 ms. Lines only hide, by their
-	// energy, what does tell delays, so they are limited to the level around them (from the window's lower
-	// quartile) where they stand out from it by lineExcess or more.
-	lineCells    = 4
-	lineWidth    = 300 // Hz
-	lineExcess   = 4
-	lineQuartile = -0.674 // normal score
-
 	// minExcess is the least excess over the noise floor that counts as a signal, however long the average:
 	// receivers' pass-bands are no flatter.
 	minExcess = 1.15
 
-	// Cells this far below the median are the stop-band of a receiver's filter, or the gap beside a signal
-	// that fills most of the band.
-	stopBand = 20
-
 	// The chances that any cell of a spectrum without signals is marked, as certainly and as likely occupied.
 	certainAlarm = 1e-6
 	likelyAlarm  = 1e-3
-
-	// floorShare is the least share of the band that must lie at the noise floor for it to be found.
-	floorShare = 0.1
-
-	// floorSpread is the relative standard deviation of the averages that the noise floor is found from, where
-	// the band holds enough of them.
-	floorSpread = 0.07
 )
 
 // Band is the part of the spectrum that at least two receivers hear.
 type Band struct {
 	Low, High     float64 // Hz, from the centre frequency: the edges
 	Bandwidth     float64 // B, Hz: of the flat band with the same spread of frequencies, sqrt(12 var f)
-	TimeBandwidth float64 // N: independent samples, time times the bandwidth of the bins used
+	TimeBandwidth float64 // N: independent samples, effective time times the bandwidth that holds the energy
 }
 
 // bandFinder finds the occupied bins of averaged power spectra (bins ascending in frequency).
@@ -70,15 +47,9 @@ type bandFinder struct {
 	smoothed  []float64
 }
 
-// line is a bin that stands out as a line, and the gain that brings it to the level around it.
-type line struct {
-	bin  int
-	gain float32
-}
-
-// find finds the levels of all cells over the noise floors, given power spectra that average over count values a bin, of bins that lie
-// pad times finer than the spectra resolve and df Hz apart. Where power stands out as a line it is limited in place, and
-// lines says by what amplitude.
+// find finds the levels of all cells over the noise floors, given power spectra that average over count values a
+// bin, of bins that lie pad times finer than the spectra resolve and df Hz apart. Where power stands out as a line
+// it is limited in place, and lines says by what amplitude.
 func (b *bandFinder) find(power [][]float32, count, pad, df float64) {
 	b.receivers = len(power)
 	size := len(power[0])
@@ -128,127 +99,6 @@ func (b *bandFinder) markAll() {
 	}
 }
 
-// cell returns the bins of a cell; the last one takes what is left over.
-func (b *bandFinder) cell(c, size int) (low, high int) {
-	low, high = c*b.bins, (c+1)*b.bins
-	if c == b.cells-1 {
-		high = size
-	}
-	return low, high
-}
-
-// limitLines limits power where it stands out of the levels around it, and averages it into level[i].
-func (b *bandFinder) limitLines(i int, power []float32, count float64, width int) {
-	b.lines[i] = b.lines[i][:0]
-	level := grow(&b.level[i], b.cells)
-	wide := min(max(lineCells*b.bins, width), len(power))
-	blocks := max(1, len(power)/wide)
-	levels := grow(&b.smoothed, blocks)
-	bias := gammaQuantile(count, lineQuartile)
-	for k := range levels {
-		low, high := k*wide, min((k+1)*wide, len(power))
-		if k == blocks-1 {
-			high = len(power)
-		}
-		block := grow(&b.scratch, high-low)
-		copy(block, power[low:high])
-		levels[k] = float64(selectFloat32(block, len(block)/4)) / bias
-	}
-	excess := max(lineExcess, gammaQuantile(count, 4.5))
-	for c := range level {
-		low, high := b.cell(c, len(power))
-		k := min(low/wide, blocks-1)
-		around := max(levels[k], levels[max(k-1, 0)], levels[min(k+1, blocks-1)])
-		limit := float32(around * excess)
-		sum := float32(0)
-		for j, p := range power[low:high] {
-			if p > limit {
-				b.lines[i] = append(b.lines[i], line{low + j, float32(math.Sqrt(around / float64(p)))})
-				p = float32(around)
-				power[low+j] = p
-			}
-			sum += p
-		}
-		level[c] = sum / float32(high-low)
-	}
-}
-
-// normalise divides level[i] by the receiver's noise floor; cells in the stop-band become 0.
-func (b *bandFinder) normalise(i int) {
-	level := b.level[i]
-	// Smooth until averages are steady, over at most a sixteenth of the band.
-	width := max(1, min(int(1/(floorSpread*floorSpread*b.dof)), b.cells/16))
-	step := max(1, width/2)
-	smoothed := b.smoothed[:0]
-	for c := 0; c+width <= b.cells; c += step {
-		sum := float32(0)
-		for _, v := range level[c : c+width] {
-			sum += v
-		}
-		smoothed = append(smoothed, float64(sum)/float64(width))
-	}
-	b.smoothed = smoothed
-	slices.Sort(smoothed)
-	least := smoothed[len(smoothed)/2] / stopBand
-	for len(smoothed) > 1 && smoothed[0] < least {
-		smoothed = smoothed[1:]
-	}
-	floor := noiseFloor(smoothed, b.dof*float64(width))
-	if !(floor > 0) {
-		clear(level)
-		return
-	}
-	for c, v := range level {
-		// At the two ends of the band a window's side lobes mix its highest with its lowest frequencies.
-		if float64(v) < least || c == 0 || c == b.cells-1 {
-			level[c] = 0
-		} else {
-			level[c] = float32(float64(v) / floor)
-		}
-	}
-}
-
-// noiseFloor finds the mean of the noise in ascending averages of dof values each: the lowest group that holds
-// floorShare of them within two standard deviations either way, and then the mean of all within that of it.
-func noiseFloor(ascending []float64, dof float64) float64 {
-	low, high := gammaQuantile(dof, -2), gammaQuantile(dof, 2)
-	need := max(2, int(floorShare*float64(len(ascending))+0.5))
-	first, last := 0, 0
-	for ; first < len(ascending); first++ {
-		for last < len(ascending) && ascending[last] <= ascending[first]*high/low {
-			last++
-		}
-		if last-first >= need {
-			break
-		}
-	}
-	if first == len(ascending) {
-		return ascending[len(ascending)/2]
-	}
-	floor := meanOf(ascending[first:last])
-	for range 10 {
-		from, to := first, first
-		for from < len(ascending) && ascending[from] < low*floor {
-			from++
-		}
-		for to = from; to < len(ascending) && ascending[to] <= high*floor; to++ {
-		}
-		if from == to || from == first && to == last {
-			break
-		}
-		first, last, floor = from, to, meanOf(ascending[from:to])
-	}
-	return floor
-}
-
-func meanOf(x []float64) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += v
-	}
-	return sum / float64(len(x))
-}
-
 // mark marks what exceeds the floors by the given score, and says whether there is any.
 func (b *bandFinder) mark(score float64) bool {
 	b.flat = false
@@ -263,74 +113,6 @@ func (b *bandFinder) mark(score float64) bool {
 	}
 	b.fillGaps()
 	return any
-}
-
-// runs appends the occupied bins as ranges [low, high), ascending.
-func (b *bandFinder) runs(dst [][2]int, size int) [][2]int {
-	for c, m := range b.marked {
-		if !m {
-			continue
-		}
-		low, high := b.cell(c, size)
-		if n := len(dst); n > 0 && dst[n-1][1] == low {
-			dst[n-1][1] = high
-			continue
-		}
-		dst = append(dst, [2]int{low, high})
-	}
-	return dst
-}
-
-// spread returns sqrt(12 var f) in bins, f weighted by the excess over the floor where there is any.
-func (b *bandFinder) spread() float64 {
-	var sum, first, second float64
-	for c, m := range b.marked {
-		if !m {
-			continue
-		}
-		w := 1.0
-		if !b.flat {
-			w = max(b.excess[c]-1, 0.02)
-		}
-		f := float64(c) - float64(b.cells)/2
-		sum += w
-		first += w * f
-		second += w * f * f
-	}
-	mean := first / sum
-	// A cell is itself a flat band: var 1/12 in units of cells.
-	return math.Sqrt(12*max(0, second/sum-mean*mean)+1) * float64(b.bins)
-}
-
-// flatGroup is how many independent values a level is averaged over before levels of different frequencies are
-// compared, so that a noise-like signal's fluctuations do not pass for its shape.
-const flatGroup = 32
-
-// flatness is by how much the energy of two receivers' occupied cells concentrates: with S_a and S_b their levels
-// there, mean S_a mean S_b / mean(S_a S_b). The correlation of independent noise of these spectra has a mean square
-// of 1 / (N flatness), N being time times the width of all occupied cells.
-func (b *bandFinder) flatness(i, j int) float64 {
-	width := max(1, int(flatGroup/b.dof))
-	var sumA, sumB, product, cells float64
-	var groupA, groupB, inGroup float64
-	for c, m := range b.marked {
-		if m {
-			groupA += float64(b.level[i][c])
-			groupB += float64(b.level[j][c])
-			inGroup++
-		}
-		if inGroup > 0 && (int(inGroup) == width || c == b.cells-1) {
-			sumA += groupA
-			sumB += groupB
-			product += groupA * groupB / inGroup
-			cells += inGroup
-			groupA, groupB, inGroup = 0, 0, 0
-		}
-	}
-	if !(product > 0) {
-		return 1
-	}
-	return min(1, sumA*sumB/(cells*product))
 }
 
 func (b *bandFinder) accumulate() {
@@ -425,49 +207,4 @@ func (b *bandFinder) fillGaps() {
 		}
 		last = c
 	}
-}
-
-// gammaQuantile is the Wilson-Hilferty approximation of the quantile, at a normal score, of the mean of
-// dof exponentially distributed values of mean 1.
-func gammaQuantile(dof, score float64) float64 {
-	v := 1 / (9 * dof)
-	q := 1 - v + score*math.Sqrt(v)
-	return max(q*q*q, 1e-3)
-}
-
-// normalScore returns the score that a normal variable exceeds with probability p < 0.1, to a few hundredths
-// (the asymptotic expansion of the tail).
-func normalScore(p float64) float64 {
-	u := math.Sqrt(-2 * math.Log(p))
-	return u - (math.Log(u*u)+math.Log(2*math.Pi))/(2*u)
-}
-
-// selectFloat32 returns the k-th smallest value and reorders x (Hoare's quickselect).
-func selectFloat32(x []float32, k int) float32 {
-	low, high := 0, len(x)-1
-	for low < high {
-		pivot := x[(low+high)/2]
-		i, j := low, high
-		for i <= j {
-			for x[i] < pivot {
-				i++
-			}
-			for x[j] > pivot {
-				j--
-			}
-			if i <= j {
-				x[i], x[j] = x[j], x[i]
-				i++
-				j--
-			}
-		}
-		if k <= j {
-			high = j
-		} else if k >= i {
-			low = i
-		} else {
-			break
-		}
-	}
-	return x[k]
 }

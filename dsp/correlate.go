@@ -5,13 +5,6 @@ import (
 	"slices"
 )
 
-// A pair whose lag is more than this share of a frame is cut again, so that the frames of both hold the same
-// emission. A capture of one frame has no others to average over what they do not share.
-const (
-	recutShare      = 1.0 / 32
-	recutShareWhole = 1.0 / 256
-)
-
 // Correlation holds the correlations of all P pairs of a capture, pair (0,1) first, then (0,2), ...
 // A lag is positive when the signal reaches the second receiver of the pair later. Correlate grows the slices
 // once and reuses them.
@@ -60,14 +53,6 @@ type Correlator struct {
 	cross      frameSpectra
 }
 
-// frameSpectra are one or several frames' split-complex spectra, one after the other.
-type frameSpectra struct{ re, im []float32 }
-
-func (s *frameSpectra) grow(n int) {
-	grow(&s.re, n)
-	grow(&s.im, n)
-}
-
 // NewCorrelator returns a Correlator, or an *Error with code bad_config.
 func NewCorrelator(cfg CorrelationConfig) (*Correlator, error) {
 	if err := cfg.Validate(); err != nil {
@@ -108,10 +93,17 @@ func (c *Correlator) Analyse(g *Grid, maxReach float64) (Band, error) {
 		c.spectrum[i].limit(c.finder.lines[i], c.framing)
 	}
 	c.chooseBand()
-	df := g.SampleRate / float64(c.framing.size)
+	c.describeBand()
+	c.ready = true
+	return c.band, nil
+}
+
+// describeBand sums up the occupied bins; N is the largest of the pairs with receiver 0.
+func (c *Correlator) describeBand() {
+	df := c.grid.SampleRate / float64(c.framing.size)
 	middle := float64(c.framing.size / 2)
 	flatness := 0.0
-	for i := 1; i < len(g.Re); i++ {
+	for i := 1; i < len(c.grid.Re); i++ {
 		flatness = max(flatness, c.finder.flatness(0, i))
 	}
 	c.band = Band{
@@ -120,8 +112,6 @@ func (c *Correlator) Analyse(g *Grid, maxReach float64) (Band, error) {
 		Bandwidth:     c.finder.spread() * df,
 		TimeBandwidth: c.timeBandwidth(c.framing) * flatness,
 	}
-	c.ready = true
-	return c.band, nil
 }
 
 // chooseBand takes the bins that are certainly occupied. Where none are, those that are likely to be or all that
@@ -174,10 +164,8 @@ func (c *Correlator) significance() float64 {
 	return sum
 }
 
-// prepare checks the grid, chooses the frames and sizes the buffers.
-func (c *Correlator) prepare(g *Grid, maxReach float64) error {
+func checkGrid(g *Grid) error {
 	r, n := len(g.Re), g.Samples()
-	c.ready = false
 	if r < 2 || len(g.Im) != r || len(g.Offset) != r {
 		return refuse("bad_shape", "a grid of %d receivers; want at least 2", r)
 	}
@@ -189,6 +177,16 @@ func (c *Correlator) prepare(g *Grid, maxReach float64) error {
 	if n < minGrid {
 		return refuse("too_short", "%d common samples; want at least %d", n, minGrid)
 	}
+	return nil
+}
+
+// prepare checks the grid, chooses the frames and sizes the buffers.
+func (c *Correlator) prepare(g *Grid, maxReach float64) error {
+	c.ready = false
+	if err := checkGrid(g); err != nil {
+		return err
+	}
+	r, n := len(g.Re), g.Samples()
 	if !(maxReach >= 0) {
 		return refuse("bad_config", "a reach of %g s; want 0 or more", maxReach)
 	}
@@ -225,80 +223,6 @@ func (c *Correlator) overlap() *overlapTable {
 
 func (c *Correlator) timeBandwidth(f framing) float64 {
 	return f.effectiveSamples(c.overlap()) * float64(c.bins) / float64(f.size)
-}
-
-func (c *Correlator) plan(size int) *FFT {
-	p := c.plans[size]
-	if p == nil {
-		var err error
-		if p, err = NewFFT(size); err != nil {
-			panic(err) // framing keeps sizes within what FFT takes
-		}
-		c.plans[size] = p
-	}
-	return p
-}
-
-// transform fills receiver i's spectra and its summed power.
-func (c *Correlator) transform(i int) {
-	g := c.grid
-	c.scale[i] = unitScale(g.Re[i], g.Im[i])
-	c.frames(&c.spectrum[i], g.Re[i], g.Im[i], c.taper.of(c.framing), c.scale[i], c.framing)
-	power := grow(&c.power[i], c.framing.size)
-	clear(power)
-	for k := range c.framing.count {
-		re, im := c.spectrum[i].frame(k, c.framing.size)
-		for j := range power {
-			power[j] += re[j]*re[j] + im[j]*im[j]
-		}
-	}
-}
-
-func (s *frameSpectra) frame(k, size int) (re, im []float32) {
-	return s.re[k*size : (k+1)*size], s.im[k*size : (k+1)*size]
-}
-
-// frames transforms the frames of one receiver's samples.
-func (c *Correlator) frames(dst *frameSpectra, inRe, inIm, window []float32, scale float32, f framing) {
-	dst.grow(f.count * f.size)
-	plan := c.plan(f.size)
-	for k := range f.count {
-		re, im := dst.frame(k, f.size)
-		from := f.start(k)
-		a, b := inRe[from:from+f.length], inIm[from:from+f.length]
-		for j, w := range window {
-			w *= scale
-			re[j], im[j] = w*a[j], w*b[j]
-		}
-		clear(re[f.length:])
-		clear(im[f.length:])
-		plan.Forward(re, im)
-	}
-}
-
-// limit applies the gains that limit lines.
-func (s *frameSpectra) limit(lines []line, f framing) {
-	for k := range f.count {
-		re, im := s.frame(k, f.size)
-		for _, l := range lines {
-			re[l.bin] *= l.gain
-			im[l.bin] *= l.gain
-		}
-	}
-}
-
-// occupied returns the energy of the occupied bins of all frames.
-func (c *Correlator) occupied(s *frameSpectra, f framing) float64 {
-	energy := 0.0
-	for k := range f.count {
-		re, im := s.frame(k, f.size)
-		for _, run := range c.runs {
-			for j := run[0]; j < run[1]; j++ {
-				energy += float64(re[j]*re[j] + im[j]*im[j])
-			}
-		}
-	}
-	return energy
 }
 
 // Correlate fills out for every pair of the grid that Analyse was given; reach[p] (s) is how far a pair's lag
@@ -346,10 +270,10 @@ func (c *Correlator) pair(a, b, p int, w float64, out *Correlation) {
 	origin := c.grid.Offset[b] - c.grid.Offset[a]
 	f := c.framing
 	sa, sb := &c.spectrum[a], &c.spectrum[b]
-	peaks := c.correlogram(c.cfg.Channels[0], sa, sb, f, math.Sqrt(c.energy[a]*c.energy[b]), origin)
+	norm := math.Sqrt(c.energy[a] * c.energy[b])
+	peaks := c.correlogram(c.cfg.Channels[0], sa, sb, f, norm, origin)
 	fullValue, fullLag := peaks.peak(math.Inf(-1), math.Inf(1))
 	value, lag := peaks.peak(-w, w)
-	norm := math.Sqrt(c.energy[a] * c.energy[b])
 	inside := math.Abs(fullLag-lag) < peaks.step
 
 	shift := int(math.Round((lag - origin) * c.grid.SampleRate))
@@ -393,145 +317,4 @@ func (c *Correlator) layLags(lags []float32, peak, w float64) {
 	for j := range lags {
 		lags[j] = float32(peak + (float64(j)-middle)*step)
 	}
-}
-
-// recutFraming returns the frames of what two receivers have in common when the second is late by shift
-// samples, and whether they are worth cutting.
-func (c *Correlator) recutFraming(shift int) (framing, bool) {
-	f := c.framing
-	if shift < 0 {
-		shift = -shift
-	}
-	left := f.samples - shift
-	if !f.whole {
-		return hannFraming(left, f.length), float64(shift) > recutShare*float64(f.length) && left >= f.length
-	}
-	if float64(shift) <= recutShareWhole*float64(f.length) || left < minGrid {
-		return f, false
-	}
-	size := f.size
-	f = wholeFraming(left)
-	f.size = size
-	return f, true
-}
-
-// cutAgain fills recut with frames of receivers a and b shifted against each other, and returns
-// the square root of the product of their energies.
-func (c *Correlator) cutAgain(a, b, shift int, f framing) float64 {
-	w := c.recutTaper.of(f)
-	g := c.grid
-	fromA, fromB := max(0, -shift), max(0, shift)
-	product := 1.0
-	for k, cut := range [2]struct{ i, from int }{{a, fromA}, {b, fromB}} {
-		re, im := g.Re[cut.i][cut.from:cut.from+f.samples], g.Im[cut.i][cut.from:cut.from+f.samples]
-		c.frames(&c.recut[k], re, im, w, c.scale[cut.i], f)
-		c.recut[k].limit(c.finder.lines[cut.i], f)
-		product *= c.occupied(&c.recut[k], f)
-	}
-	return math.Sqrt(product)
-}
-
-// correlogram transforms the cross-spectrum of one channel to lags. It is overwritten by the next of the same
-// channel.
-func (c *Correlator) correlogram(channel string, a, b *frameSpectra, f framing, norm, origin float64) *correlogram {
-	first, last := c.runs[0][0], c.runs[len(c.runs)-1][1]
-	size := 2
-	for size < 2*(last-first) {
-		size *= 2
-	}
-	c.cross.grow(last - first)
-	clear(c.cross.re)
-	clear(c.cross.im)
-	l := &c.lags
-	if channel == ChannelPHAT {
-		l = &c.phatLags
-		c.sumPhases(a, b, f)
-		l.scale, l.overlap = 1/float64(f.count*c.bins), nil
-	} else {
-		c.sumProducts(a, b, f)
-		l.scale, l.overlap = 0, c.overlap().first
-		if norm > 0 {
-			l.scale = 1 / norm
-		}
-	}
-	grow(&l.re, size)
-	grow(&l.im, size)
-	clear(l.re)
-	clear(l.im)
-	// The band's middle goes to index 0, which changes no magnitude and leaves the correlogram smooth.
-	half := (last - first) / 2
-	copy(l.re, c.cross.re[half:])
-	copy(l.im, c.cross.im[half:])
-	copy(l.re[size-half:], c.cross.re[:half])
-	copy(l.im[size-half:], c.cross.im[:half])
-	c.plan(size).Forward(l.im, l.re) // parts swapped: the inverse, unscaled
-	rate := c.grid.SampleRate
-	l.step = float64(f.size) / rate / float64(size)
-	l.origin = origin
-	l.maxLag = f.maxLag() / rate
-	l.frame = float64(f.length) / rate
-	return l
-}
-
-// sumProducts adds conj(a) b over all frames and occupied bins into cross.
-func (c *Correlator) sumProducts(a, b *frameSpectra, f framing) {
-	base := c.runs[0][0]
-	for k := range f.count {
-		aRe, aIm := a.frame(k, f.size)
-		bRe, bIm := b.frame(k, f.size)
-		for _, run := range c.runs {
-			low, high := run[0], run[1]
-			re, im := c.cross.re[low-base:high-base], c.cross.im[low-base:high-base]
-			ar, ai, br, bi := aRe[low:high], aIm[low:high], bRe[low:high], bIm[low:high]
-			for j := range re {
-				re[j] += ar[j]*br[j] + ai[j]*bi[j]
-				im[j] += ar[j]*bi[j] - ai[j]*br[j]
-			}
-		}
-	}
-}
-
-// sumPhases adds the phases of conj(a) b, as numbers of magnitude 1, into cross.
-func (c *Correlator) sumPhases(a, b *frameSpectra, f framing) {
-	base := c.runs[0][0]
-	for k := range f.count {
-		aRe, aIm := a.frame(k, f.size)
-		bRe, bIm := b.frame(k, f.size)
-		for _, run := range c.runs {
-			for j := run[0]; j < run[1]; j++ {
-				re := aRe[j]*bRe[j] + aIm[j]*bIm[j]
-				im := aRe[j]*bIm[j] - aIm[j]*bRe[j]
-				if power := re*re + im*im; power > 0 {
-					m := 1 / float32(math.Sqrt(float64(power)))
-					c.cross.re[j-base] += re * m
-					c.cross.im[j-base] += im * m
-				}
-			}
-		}
-	}
-}
-
-// unitScale returns what brings the largest part of a receiver's samples to 1, so that squares neither
-// overflow nor vanish; 0 for silence.
-func unitScale(re, im []float32) float32 {
-	top := float32(0)
-	for j := range re {
-		top = max(top, abs32(re[j]), abs32(im[j]))
-	}
-	if top == 0 {
-		return 0
-	}
-	return 1 / max(top, 1e-30)
-}
-
-func abs32(v float32) float32 {
-	return math.Float32frombits(math.Float32bits(v) &^ (1 << 31))
-}
-
-func sumFloat32(x []float32) float64 {
-	sum := 0.0
-	for _, v := range x {
-		sum += float64(v)
-	}
-	return sum
 }
