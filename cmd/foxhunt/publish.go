@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,8 @@ func newPublish() *cobra.Command {
 		Long: `Publish recordings as captures, and wait until they are stored.
 
 With --bundle, recordings that several receivers made at the same time become one capture, cut to their
-common time span. Without it, each recording is published alone, in pieces of --length.
+common time span. Without it, each recording is published alone, in pieces of --length: captures of one receiver,
+which the default model cannot locate and answers with dead letters, too_few_receivers.
 
 Recordings are KiwiSDR wav files with GNSS times; other wav files; and raw IQ, which needs --format and --rate. A
 file named time_frequency_station_iq, such as 20200813T065220Z_77500_HB9ODP_iq.wav, says its station and frequency
@@ -94,20 +96,51 @@ func (o *publishOptions) run(ctx context.Context, arguments []string, out, log i
 		return err
 	}
 	defer conn.Close()
-	failed := 0
+	return o.publishAll(ctx, conn, captures, out, log)
+}
+
+// publishAll publishes one capture after the other, and goes on where one is refused.
+func (o *publishOptions) publishAll(ctx context.Context, conn *jetstream.Conn, captures []*messages.Capture, out, log io.Writer) error {
+	stored, total := 0, len(captures)
 	for i, c := range captures {
-		if err := o.publish(ctx, conn, c, fmt.Sprintf("%d/%d", i+1, len(captures)), out); err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			failed++
-			fmt.Fprintf(log, "capture %d/%d was not stored: %v\n", i+1, len(captures), err)
+		err := o.publish(ctx, conn, c, fmt.Sprintf("%d/%d", i+1, total), out)
+		switch {
+		case err == nil:
+			stored++
+		case ctx.Err() != nil: // the server may have taken this one and not come to say so
+			return fmt.Errorf("%d of %d captures are known to be stored: %w", stored, total, err)
+		default:
+			fmt.Fprintf(log, "capture %d/%d was not stored: %v\n", i+1, total, err)
+		}
+		if reportsAfter(i+1, total, isTerminal(log)) {
+			fmt.Fprintf(log, "%d of %d stored\n", stored, total)
 		}
 	}
-	if failed > 0 {
-		return fmt.Errorf("%d of %d captures were not stored", failed, len(captures))
+	if stored < total {
+		return fmt.Errorf("%d of %d captures were not stored", total-stored, total)
+	}
+	if len(captures[0].Receivers) == 1 {
+		fmt.Fprintln(log, "Captures of one receiver cannot be located: the default model answers each with a dead letter, "+
+			"too_few_receivers. --bundle makes one capture of several receivers' recordings.")
 	}
 	return nil
+}
+
+// reportsAfter says whether progress is due after the done-th of total captures: up to ten times, for somebody who
+// watches or has long to wait.
+func reportsAfter(done, total int, watched bool) bool {
+	const few = 5
+	step := (total + 9) / 10
+	return (watched || total > few) && (done%step == 0 || done == total)
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // captures reads the recordings and cuts them, before anything is published.

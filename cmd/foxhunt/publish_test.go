@@ -186,3 +186,83 @@ func TestPublishRefusesBeforeItConnects(t *testing.T) {
 		t.Errorf("%d captures were stored", n)
 	}
 }
+
+func TestPublishAlone(t *testing.T) {
+	p := newPublishing(t)
+	p.write(t, "1.raw", make([]byte, 2*10000*12)) // 12 s
+	if err := p.run(t.Context(), append(rawFlags, "A=1.raw@2026-03-01T12:00:00Z")...); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(p.out.String(), "stored as"); lines != 12 {
+		t.Errorf("publish writes %d lines for 12 captures:\n%s", lines, p.out.String())
+	}
+	log := p.log.String()
+	for _, want := range []string{"2 of 12 stored\n", "10 of 12 stored\n", "12 of 12 stored\n", "too_few_receivers"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("publish says %q, want %q", log, want)
+		}
+	}
+}
+
+func TestPublishOfFewIsQuiet(t *testing.T) {
+	p := newPublishing(t)
+	p.write(t, "1.raw", make([]byte, 40000))
+	if err := p.run(t.Context(), append(rawFlags, "--bundle", "x", "--t0", "2026-03-01T12:00:00Z", "A=1.raw", "B=1.raw")...); err != nil {
+		t.Fatal(err)
+	}
+	if log := p.log.String(); log != "" {
+		t.Errorf("publish says %q", log)
+	}
+}
+
+// A stop on the way is no success, and says how far publish came.
+func TestPublishInterrupted(t *testing.T) {
+	p := newPublishing(t)
+	p.write(t, "1.raw", make([]byte, 2*10000*3))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	root := newRoot()
+	root.SetArgs(append([]string{"publish", "--nats", p.house.server.ClientURL(), "--network", "test", "A=1.raw@2026-03-01T12:00:00Z"}, rawFlags...))
+	root.SetOut(writerFunc(func([]byte) { cancel() })) // once the first is stored
+	root.SetErr(&p.log)
+	err := root.ExecuteContext(ctx)
+	if err == nil || !strings.HasPrefix(err.Error(), "1 of 3 captures are known to be stored: ") {
+		t.Errorf("an interrupted publish ends with %v", err)
+	}
+	if n := p.house.stored(t, "CAPTURES"); n != 1 {
+		t.Errorf("%d captures were stored", n)
+	}
+}
+
+// writerFunc is called with what is written.
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(b []byte) (int, error) { f(b); return len(b), nil }
+
+// Captures that were refused are counted, and the command fails.
+func TestPublishCountsWhatWasRefused(t *testing.T) {
+	p := newPublishing(t)
+	p.write(t, "1.raw", make([]byte, 2*10000*3))
+	err := p.run(t.Context(), append(rawFlags, "--network", "not a token", "A=1.raw@2026-03-01T12:00:00Z")...)
+	if err == nil || err.Error() != "3 of 3 captures were not stored" || !strings.Contains(p.log.String(), "capture 3/3 was not stored: bad_subject") {
+		t.Errorf("error %v after %q", err, p.log.String())
+	}
+}
+
+func TestReportsAfter(t *testing.T) {
+	for _, c := range []struct {
+		total   int
+		watched bool
+		want    int
+	}{{1, false, 0}, {5, false, 0}, {1, true, 1}, {5, true, 5}, {6, false, 6}, {10, false, 10}, {11, false, 6}, {300, true, 10}, {3607, false, 10}} {
+		reports := 0
+		for done := 1; done <= c.total; done++ {
+			if reportsAfter(done, c.total, c.watched) {
+				reports++
+			}
+		}
+		if reports != c.want || (reports > 0 && !reportsAfter(c.total, c.total, c.watched)) {
+			t.Errorf("%d captures, watched %v: %d reports, want %d, the last at the end", c.total, c.watched, reports, c.want)
+		}
+	}
+}
