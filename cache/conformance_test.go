@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -15,11 +14,6 @@ import (
 
 	"foxhunt/cache/redistest"
 )
-
-func TestMain(m *testing.M) {
-	QuietDriver()
-	os.Exit(m.Run())
-}
 
 // settle waits until what was Set can be got.
 func settle(t *testing.T, c Cache) {

@@ -51,17 +51,15 @@ type write struct {
 	flushed chan struct{}
 }
 
-// QuietDriver silences go-redis, which writes a line of its own to standard error for each failed dial; Redis says what
-// matters through its Log. It holds for the whole process: call it from main, before any cache is made.
-func QuietDriver() { logging.Disable() }
-
 // NewRedis returns a cache on Redis. It waits up to a second for the server; if none answers it goes on without, and uses
-// the server as soon as there is one. The error is about options only.
+// the server as soon as there is one. The error is about options only. It silences go-redis for the whole process, which
+// writes a line of its own to standard error for each failed dial; Redis says what matters through its Log.
 func NewRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 	u, err := o.universal()
 	if err != nil {
 		return nil, err
 	}
+	logging.Disable()
 	r := &Redis{
 		client: redis.NewUniversalClient(u), ttl: o.TTL, budget: o.Budget, log: o.Log,
 		table: crc32.MakeTable(crc32.Castagnoli), circuit: newCircuit(), queue: make(chan write, queueLength),

@@ -2,6 +2,9 @@ package cache
 
 import (
 	"errors"
+	"net"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +31,30 @@ func slowest(t *testing.T, r *Redis, calls int) time.Duration {
 		worst = max(worst, time.Since(start))
 	}
 	return worst
+}
+
+// go-redis would write to standard error of each dial that fails. It takes a process of its own to see that.
+func TestDriverIsQuiet(t *testing.T) {
+	const inChild = "FOXHUNT_TEST_DRIVER_IS_QUIET"
+	if os.Getenv(inChild) == "" {
+		child := exec.Command(os.Args[0], "-test.run=^TestDriverIsQuiet$")
+		child.Env = append(os.Environ(), inChild+"=1")
+		var stderr strings.Builder
+		child.Stderr = &stderr
+		if err := child.Run(); err != nil || stderr.Len() > 0 {
+			t.Errorf("%v; standard error has: %s", err, stderr.String())
+		}
+		return
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close() // nobody answers there now
+	r := newRedis(t, RedisOptions{URL: "redis://" + listener.Addr().String()})
+	if err := r.Clear(t.Context()); err == nil {
+		t.Error("a server that is not there was cleared")
+	}
 }
 
 func TestServerStopped(t *testing.T) {
