@@ -23,17 +23,17 @@ const (
 	priorScale    = 1.0  // the prior falls with r/(priorScale a), a the receivers' spread
 	leaveOut      = 0.02 // prior probability that a given receiver is the bad one
 	outlierFloor  = 0.02 // probability that a pair's peak is wrong however strong it looks
-	snrSteps      = 30
-	excludeSteps  = 16
+	snrSteps      = 30   // see receiverSNR
+	excludeSteps  = 16   // receivers that can be left out for their clocks
 	excludeRatio  = 1.25 // a peak outside the window counts when it is this much higher
 	excludeEnergy = 12.0 // and N rho² is above this plus ln N
 	faintest      = 0.2  // rho² that a receiver at -6 dB has with a perfect one
 	silentOutlier = 0.5  // a pair whose peak is more likely noise than signal is silent
-	namePosterior = 0.5
-	modeShare     = 0.8 // from this confidence on the best mode alone is reported
-	wholeShare    = 0.5 // below this share of the modes' mass the chain around everything lost one
-	restMargin    = 1.1 // see repeats
-	lineAxis      = 2.2 // with two receivers the 95 % semi-major axis is at least this many a
+	namePosterior = 0.5  // a receiver is the bad one when its hypothesis is likelier than this
+	modeShare     = 0.8  // from this confidence on the best mode alone is reported
+	wholeShare    = 0.5  // below this share of the modes' mass the chain around everything lost one
+	restMargin    = 1.1  // see repeats
+	lineAxis      = 2.2  // with two receivers the 95 % semi-major axis is at least this many a
 
 	// chi95 is the factor from one standard deviation to the 95 % ellipse: sqrt(-2 ln 0.05).
 	chi95 = 2.447746830680816
@@ -49,9 +49,9 @@ const (
 	minBandwidth             = 1.0  // Hz
 	maxBandwidth             = 1e10
 	minTimeBand, maxTimeBand = 2.0, 1e12
-	maxCoordinate            = 2e7 // m
-	minSpread                = 1.0 // m
-	minVariance              = 1e-3
+	maxCoordinate            = 2e7  // m
+	minSpread                = 1.0  // m
+	minVariance              = 1e-3 // m²
 	maxVariance              = 1e18 // m²
 	minRoundness             = 1e-6 // see honest
 	minGain, maxGain         = 1e-3, 1 - 5e-7

@@ -6,5 +6,12 @@
 // as a mixture of a Gaussian and an outlier says; the pairs, though dependent, add up to the
 // likelihood of the delays by weights found without a matrix inverse. The sum is laid over a grid
 // around the receivers, refined around the best cells, and summed up as mean, covariance and
-// confidence. A receiver may be left out: by hypothesis, or because its clock is plainly off.
+// confidence. A receiver may be left out: by hypothesis, or because its clock is plainly off or
+// it hears nothing of the signal.
+//
+// Where it ends: an echo at one of three receivers looks like a place. Two receivers, or three of
+// which one is left out, leave a line, and the ellipse is at least as long as the network. Where
+// the error budget is larger than the network, the answer is the prior's: an emitter is about as
+// far from the receivers' centroid as they are. A clock that is off by less than its lag window
+// can only be told from its residual.
 package grid

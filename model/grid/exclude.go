@@ -3,8 +3,8 @@ package grid
 // exclude leaves out receivers whose clock is off by more than any baseline explains: a receiver
 // most of whose pairs correlate best outside their lag window, or not at all though its partners
 // hear the signal well (a clock off by more than the correlation reaches, or a deaf receiver).
-// The worst one goes first, then the rest are judged again without it, down to two. It returns
-// which receivers stay.
+// The worst one goes first, then the rest are judged again without it, down to two and at most
+// excludeSteps times. It returns which receivers stay.
 //
 // A pair says that one of its two is bad, not which. So a receiver that has just half of its
 // pairs against it goes only when no other has as many.

@@ -68,17 +68,18 @@ func (n *network) flat(cells value) value { return n.Reshape(cells, 0, 0, -1) }
 func (n *network) pairLikelihood(e *networkEvidence, w windows, receiver cellAxes, chord, distance value) value {
 	cells := w.cells * w.cells
 	distance = n.Reshape(distance, 0, 0, w.count, cells)
-	middle := n.Gather(distance, n.Axes(cells/2+w.cells/2), 3)                   // [B, R, C, 1]
-	near := n.flat(n.single(n.Sub(distance, middle)))                            // [B, R, C n n]
-	miss := n.single(n.Sub(n.MatMul(n.difference, n.Squeeze(middle, 3)), e.lag)) // [B, P, C]
-	apart := n.Reshape(n.MatMul(n.difference32, near), 0, 0, w.count, cells)     // [B, P, C, n n]
-	apart = n.flat(n.Add(apart, n.Unsqueeze(miss, 3)))
+	middle := n.Gather(distance, n.Axes(cells/2+w.cells/2), 3)               // [B, R, C, 1]
+	near := n.flat(n.single(n.scale(n.Sub(distance, middle), math.Sqrt2/2))) // [B, R, C n n]
+	miss := n.Sub(n.MatMul(n.difference, n.Squeeze(middle, 3)), e.lag)       // [B, P, C]
+	apart := n.Reshape(n.MatMul(n.difference32, near), 0, 0, w.count, cells) // [B, P, C, n n]
+	apart = n.flat(n.Add(apart, n.Unsqueeze(n.single(n.scale(miss, math.Sqrt2/2)), 3)))
 
 	u, v := n.slopes(w, receiver, chord)
 	u, v = n.MatMul(n.difference32, u), n.MatMul(n.difference32, v)
-	// The variance is kept with its sign turned: this saves a pass over the largest tensors.
+	// apart is over sqrt(2), and the variance has its sign turned: this saves passes over the
+	// largest tensors.
 	negative := n.Sub(n.Sub(n.single(n.Neg(e.variance)), n.Mul(u, u)), n.Mul(v, v))
-	gauss := n.Exp(n.Div(n.Mul(n.Mul(apart, n.Float32(0.5)), apart), negative))
+	gauss := n.Exp(n.Div(n.Mul(apart, apart), negative))
 	height := n.Sqrt(n.Div(n.single(n.Neg(e.heightSquared)), negative))
 	return n.Log(n.Add(n.Mul(height, gauss), n.single(e.outlier)))
 }
