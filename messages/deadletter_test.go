@@ -99,6 +99,13 @@ func TestTruthRoundTrip(t *testing.T) {
 	}
 	_, err = DecodeTruth([]byte(`{"longitude":181}`))
 	wantRefusal(t, err, CodeBadTruth, "off the globe")
+	for _, name := range []string{"emitter", "capture_id"} { // which are shown on terminals
+		_, err = DecodeTruth([]byte(`{"` + name + `":"\u001b[2J"}`))
+		wantRefusal(t, err, CodeBadTruth, name)
+	}
+	if _, err := DecodeTruth([]byte(`{}`)); err != nil {
+		t.Errorf("a truth without names: %v", err)
+	}
 }
 
 func TestSubjects(t *testing.T) {

@@ -80,7 +80,8 @@ type Stages struct {
 }
 
 // Validate refuses a fix that cannot be right or cannot be written: NaN and infinity, places
-// off the globe, shares outside 0..1. The error is a *Refusal with CodeBadFix.
+// off the globe, shares outside 0..1, names that are neither empty nor tokens (they are shown
+// on terminals). The error is a *Refusal with CodeBadFix.
 func (f *Fix) Validate() error {
 	u := &f.Uncertainty
 	switch {
@@ -117,11 +118,27 @@ func (f *Fix) Validate() error {
 		return badFix("uncertainty.covariance_xy", u.CovarianceXY, "a finite number")
 	}
 	for _, r := range f.Receivers {
+		if !isName(r.Station) {
+			return badName(CodeBadFix, "a receiver's station", r.Station)
+		}
 		if !finite(r.Residual) {
 			return badFix("the residual of receiver "+r.Station, r.Residual, "a finite number")
 		}
 	}
+	for _, check := range []struct{ name, text string }{
+		{"capture_id", f.CaptureID}, {"network", f.Network}, {"source", f.Source},
+	} {
+		if !isName(check.text) {
+			return badName(CodeBadFix, check.name, check.text)
+		}
+	}
 	return nil
+}
+
+func isName(s string) bool { return s == "" || validToken(s) }
+
+func badName(code, name, text string) *Refusal {
+	return refuse(code, "%s is %.80q; want nothing, or 1 to %d of A-Z a-z 0-9 _ -", name, text, MaxTokenLength)
 }
 
 func finite(x float64) bool { return math.Abs(x) <= math.MaxFloat64 }

@@ -114,6 +114,8 @@ func TestFixValidate(t *testing.T) {
 		"budget.propagation_s":            func(f *Fix) { f.Budget.Propagation = -1 },
 		"residual of receiver JO51xl":     func(f *Fix) { f.Receivers[1].Residual = math.Inf(-1) },
 		"receivers has 33":                func(f *Fix) { f.Receivers = make([]FixReceiver, 33) },
+		"a receiver's station":            func(f *Fix) { f.Receivers[1].Station = "a b" },
+		"capture_id":                      func(f *Fix) { f.CaptureID = strings.Repeat("a", 65) },
 		"the fix cannot be written":       func(f *Fix) { f.GeoJSON = RawJSON("{") },
 	}
 	for words, bend := range cases {
@@ -121,6 +123,24 @@ func TestFixValidate(t *testing.T) {
 		bend(f)
 		_, err := f.Encode("")
 		wantRefusal(t, err, CodeBadFix, words)
+	}
+}
+
+// Names are shown on terminals, and anybody may publish something among the fixes.
+func TestDecodeFixRefusesEscapeCodes(t *testing.T) {
+	b, err := goodFix().Encode("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for word, name := range map[string]string{`"HB9ODP"`: "station", `"dcf"`: "network", `"dcf77"`: "source", `"` + testID + `"`: "capture_id"} {
+		_, err := DecodeFix("", []byte(strings.Replace(string(b), word, `"\u001b[2J"`, 1)))
+		wantRefusal(t, err, CodeBadFix, name)
+		if strings.Contains(err.Error(), "\x1b") {
+			t.Errorf("the refusal repeats the escape code: %q", err)
+		}
+		if _, err := DecodeFix("", []byte(strings.Replace(string(b), word, `""`, 1))); err != nil {
+			t.Errorf("an empty %s: %v", name, err)
+		}
 	}
 }
 

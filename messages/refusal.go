@@ -56,7 +56,7 @@ const (
 const (
 	CodeBadSubject     = "bad_subject"      // a subject or one of its tokens is malformed
 	CodeBadContentType = "bad_content_type" // a content type that no fix is written in
-	CodeBadFix         = "bad_fix"          // a fix does not decode, or a number in it is impossible
+	CodeBadFix         = "bad_fix"          // a fix does not decode, or a number or name in it is impossible
 	CodeBadDeadLetter  = "bad_dead_letter"  // the headers of a dead letter do not describe one
-	CodeBadTruth       = "bad_truth"        // a truth message does not decode, or its position is off the globe
+	CodeBadTruth       = "bad_truth"        // a truth message does not decode, its position is off the globe, or a name in it is no token
 )

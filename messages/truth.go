@@ -43,5 +43,11 @@ func (t *Truth) validate() error {
 	if !(math.Abs(t.Latitude) <= 90) || !(math.Abs(t.Longitude) <= 180) {
 		return refuse(CodeBadTruth, "position %g, %g is off the globe", t.Latitude, t.Longitude)
 	}
+	if !isName(t.CaptureID) {
+		return badName(CodeBadTruth, "capture_id", t.CaptureID)
+	}
+	if !isName(t.Emitter) {
+		return badName(CodeBadTruth, "emitter", t.Emitter)
+	}
 	return nil
 }
