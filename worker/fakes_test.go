@@ -49,8 +49,14 @@ func (d *fakeDelivery) InProgress() error {
 
 // fakeSource hands out what is sent to it, until it is stopped.
 type fakeSource struct {
-	captures chan *fakeDelivery
-	stopped  chan struct{}
+	captures   chan *fakeDelivery
+	stopped    chan struct{}
+	ackWait    time.Duration
+	maxDeliver int
+}
+
+func newFakeSource() *fakeSource {
+	return &fakeSource{captures: make(chan *fakeDelivery), stopped: make(chan struct{}), ackWait: time.Minute, maxDeliver: 20}
 }
 
 func (s *fakeSource) Next(ctx context.Context) (Delivery, error) {
@@ -64,8 +70,10 @@ func (s *fakeSource) Next(ctx context.Context) (Delivery, error) {
 	}
 }
 
-func (s *fakeSource) Stop()                 { close(s.stopped) }
-func (s *fakeSource) Observe(time.Duration) {}
+func (s *fakeSource) Stop()                  { close(s.stopped) }
+func (s *fakeSource) AckWait() time.Duration { return s.ackWait }
+func (s *fakeSource) MaxDeliver() int        { return s.maxDeliver }
+func (s *fakeSource) Observe(time.Duration)  {}
 
 // fakePublisher keeps what is published, and fails as often as told.
 type fakePublisher struct {

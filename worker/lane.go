@@ -24,9 +24,10 @@ func panicked(p any, log *slog.Logger) error {
 // lane works on one capture at a time and keeps its buffers from one to the next.
 type lane struct {
 	*Worker
-	keyer  Keyer // nil without a cache
-	stages []stage
-	job    job
+	attempts int   // deliveries after which a failing capture is buried
+	keyer    Keyer // nil without a cache
+	stages   []stage
+	job      job
 }
 
 // stage is one step on a capture's way; an error ends the way and is decided upon.
@@ -53,8 +54,8 @@ type job struct {
 	took       map[string]time.Duration
 }
 
-func (w *Worker) newLane() *lane {
-	l := &lane{Worker: w}
+func (w *Worker) newLane(attempts int) *lane {
+	l := &lane{Worker: w, attempts: attempts}
 	if w.cache != nil {
 		l.keyer = w.cache.NewKeyer(w.identity.Digest, w.contract.JSON())
 	}
@@ -92,7 +93,7 @@ func (l *lane) handle(ctx context.Context, delivery Delivery) {
 	j := &l.job
 	j.delivery, j.message, j.started = delivery, delivery.Message(), time.Now()
 	err := l.runStages(ctx, j)
-	l.settle(ctx, j, decide(err, j.message.NumDelivered, l.options.MaxDeliver))
+	l.settle(ctx, j, decide(err, j.message.NumDelivered, l.attempts))
 	j.delivery, j.message = nil, Message{}
 }
 

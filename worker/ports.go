@@ -32,6 +32,8 @@ type Delivery interface {
 type Source interface {
 	Next(context.Context) (Delivery, error)
 	Stop()
+	AckWait() time.Duration // after which the stream delivers a capture again
+	MaxDeliver() int        // how often it does so in all; 0 or less: without end
 	// Observe tells how long a capture was in hand, so that the source fetches no more ahead than can be served in
 	// time.
 	Observe(service time.Duration)

@@ -34,9 +34,9 @@ const (
 )
 
 // decide is the one place where the kind of error chooses what becomes of a capture. A refusal says that the capture
-// itself is at fault, so no retry can help; anything else is taken as passing, until maxDeliver deliveries have failed
-// (0 or less: for ever), some minutes after the first.
-func decide(err error, delivered, maxDeliver int) verdict {
+// itself is at fault, so no retry can help; anything else is taken as passing, until so many attempts have failed, some
+// minutes after the first.
+func decide(err error, delivered, attempts int) verdict {
 	var refusal *messages.Refusal
 	switch {
 	case err == nil:
@@ -47,7 +47,7 @@ func decide(err error, delivered, maxDeliver int) verdict {
 		return verdict{action: retry, code: "stopping", reason: "the worker stopped before it was done", delay: 0}
 	}
 	code := transientCode(err)
-	if maxDeliver > 0 && delivered >= maxDeliver {
+	if delivered >= attempts {
 		return verdict{action: bury, code: "gave_up", reason: fmt.Sprintf("failed %d times, the last with %s: %v", delivered, code, err)}
 	}
 	return verdict{action: retry, code: code, reason: err.Error(), delay: retryDelay(delivered)}

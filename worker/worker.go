@@ -26,8 +26,7 @@ type Options struct {
 	GeoJSON    bool          // put the ellipse's polygon into the fix
 	FixFormat  string        // content type of the fixes
 	Grace      time.Duration // how long a stop waits for what is in hand
-	AckWait    time.Duration // after which the stream would deliver a capture again
-	MaxDeliver int           // deliveries after which a capture that keeps failing is a dead letter; 0: never
+	Attempts   int           // deliveries after which a capture that keeps failing is a dead letter
 	Budget     features.Budget
 	Log        *slog.Logger
 	Observer   Observer
@@ -45,8 +44,7 @@ func DefaultOptions() Options {
 		Confidence: 0.95,
 		FixFormat:  messages.ContentTypeJSON,
 		Grace:      20 * time.Second,
-		AckWait:    30 * time.Second,
-		MaxDeliver: 8,
+		Attempts:   8,
 		Log:        slog.Default(),
 	}
 }
@@ -58,8 +56,8 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("lanes, batch size and runners are %d, %d, %d; want at least 1 each", o.Lanes, o.BatchSize, o.Runners)
 	case o.BatchDelay < 0:
 		return fmt.Errorf("batch delay is %v; want 0 or more", o.BatchDelay)
-	case o.AckWait <= 0:
-		return fmt.Errorf("ack wait is %v; want more than 0", o.AckWait)
+	case o.Attempts < 1:
+		return fmt.Errorf("attempts are %d; want at least 1", o.Attempts)
 	case !(o.Confidence > 0 && o.Confidence < 1):
 		return fmt.Errorf("confidence is %v; want a value between 0 and 1", o.Confidence)
 	case o.FixFormat != messages.ContentTypeJSON && o.FixFormat != messages.ContentTypeMsgpack:
@@ -138,12 +136,16 @@ func (w *Worker) Run(ctx context.Context, source Source) error {
 	defer context.AfterFunc(ctx, source.Stop)()
 	batching, stopBatching := context.WithCancel(context.Background())
 
+	attempts := w.options.Attempts
+	if most := source.MaxDeliver(); most > 0 {
+		attempts = min(attempts, most) // at the last delivery there is no handing back
+	}
 	var helpers sync.WaitGroup
 	var lanes errgroup.Group
 	helpers.Go(func() { w.batcher.run(batching, w.runners) })
-	helpers.Go(func() { w.inHand.extend(batching, w.options.AckWait, w.options.Log) })
+	helpers.Go(func() { w.inHand.extend(batching, source.AckWait(), w.options.Log) })
 	for range w.options.Lanes {
-		lanes.Go(func() error { return w.newLane().serve(working, source) })
+		lanes.Go(func() error { return w.newLane(attempts).serve(working, source) })
 	}
 	ended := lanes.Wait()
 	stopBatching()

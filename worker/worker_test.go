@@ -26,7 +26,7 @@ type bench struct {
 func start(t *testing.T, change func(*bench, *Options)) *bench {
 	t.Helper()
 	b := &bench{
-		source: &fakeSource{make(chan *fakeDelivery), make(chan struct{})}, publisher: &fakePublisher{}, counts: &counts{}, ended: make(chan error, 1),
+		source: newFakeSource(), publisher: &fakePublisher{}, counts: &counts{}, ended: make(chan error, 1),
 		model: &fakeModel{contract: contract.Plain("features", 2)},
 	}
 	options := DefaultOptions()
@@ -187,8 +187,8 @@ func TestModelsRefusalIsBuried(t *testing.T) {
 
 func TestLongWorkIsExtended(t *testing.T) {
 	release := make(chan struct{})
-	b := start(t, func(b *bench, o *Options) {
-		o.AckWait = 60 * time.Millisecond
+	b := start(t, func(b *bench, _ *Options) {
+		b.source.ackWait = 60 * time.Millisecond
 		b.model.answer = func(int) ([]contract.Prediction, error) {
 			<-release
 			return nil, errors.New("slow")
@@ -227,7 +227,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"delay":      func(o *Options) { o.BatchDelay = -1 },
 		"confidence": func(o *Options) { o.Confidence = 1 },
 		"format":     func(o *Options) { o.FixFormat = "text/plain" },
-		"ack wait":   func(o *Options) { o.AckWait = 0 },
+		"attempts":   func(o *Options) { o.Attempts = 0 },
 		"budget":     func(o *Options) { o.Budget.Default = -1 },
 	} {
 		options := DefaultOptions()
@@ -240,7 +240,7 @@ func TestOptionsAreChecked(t *testing.T) {
 }
 
 func TestSourceThatEndsIsAnError(t *testing.T) {
-	source := &fakeSource{make(chan *fakeDelivery), make(chan struct{})}
+	source := newFakeSource()
 	options := DefaultOptions()
 	options.Observer = &counts{}
 	w, err := New(&fakePublisher{}, nil, &fakeModel{contract: contract.Plain("x", 2)}, options)
@@ -250,5 +250,16 @@ func TestSourceThatEndsIsAnError(t *testing.T) {
 	source.Stop()
 	if err := w.Run(t.Context(), source); !errors.Is(err, errDown) {
 		t.Errorf("error %v, want that of the source", err)
+	}
+}
+
+// TestStreamsLimitComesFirst has a stream that gives up before the worker would.
+func TestStreamsLimitComesFirst(t *testing.T) {
+	b := start(t, func(b *bench, _ *Options) {
+		b.publisher.fails = 1
+		b.source.maxDeliver = 3
+	})
+	if v := b.send(t, capture(t, nil), 3); v.name != "term" || v.code != "gave_up" {
+		t.Errorf("the stream's last delivery ended with %+v, want term gave_up", v)
 	}
 }

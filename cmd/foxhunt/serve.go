@@ -49,7 +49,7 @@ func newWorkerProcess(ctx context.Context, h *httpServer, conn *jetstream.Conn, 
 
 // ensure makes the streams first of all, so that captures can be published while the model loads.
 func (p *workerProcess) ensure(ctx context.Context) error {
-	differences, err := p.conn.Ensure(ctx, p.topology)
+	differences, err := p.conn.EnsureWhenReady(ctx, p.topology)
 	for _, d := range differences {
 		p.log.Warn("a live stream or consumer differs from what foxhunt would make", "difference", d.String())
 	}
@@ -124,9 +124,20 @@ func (p *workerProcess) run(ctx context.Context) error {
 
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.worker.Run(working, source{captures}) })
+	group.Go(func() error { return p.closed(working) })
 	group.Go(func() error { p.conn.Reap(working, p.topology, p.options.Name, p.options.Observer.Dead); return nil })
 	group.Go(func() error { pollLag(working, p.conn, p.topology, p.http.registry, p.log); return nil })
 	return group.Wait()
+}
+
+// closed ends the process when its connection has ended for good: then it would be alive and deaf.
+func (p *workerProcess) closed(ctx context.Context) error {
+	select {
+	case <-p.conn.Closed():
+		return errors.New("the connection to NATS was closed for good; the log says why")
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // close frees what newWorkerProcess opened.
