@@ -7,7 +7,8 @@ import (
 )
 
 // bound is the Cramér-Rao bound of the scene: the least root mean square error, in
-// metres, of an unbiased estimate of the emitter's place from the arrival times.
+// metres, of an unbiased estimate of the emitter's place from the arrival times. What is
+// known of the place before, as that it is near the receivers, allows for less.
 //
 // A receiver of power ratio s_i among ratios of sum S measures its arrival with variance
 // v_i = (1+S)/(2 N kappa s_i S) + sigma_i^2, N = duration x bandwidth and kappa =

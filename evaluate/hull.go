@@ -6,24 +6,17 @@ import (
 	"slices"
 )
 
-// inHull draws a point at random from the convex hull of points, stretched about their
-// centroid. The hull of two points is a line; it is given a tenth of their distance as
-// its width.
-func inHull(r *rand.Rand, points [][2]float64, stretch float64) [2]float64 {
-	var c [2]float64
+func centroid(points [][2]float64) (c [2]float64) {
 	for _, p := range points {
 		c[0], c[1] = c[0]+p[0]/float64(len(points)), c[1]+p[1]/float64(len(points))
 	}
-	if len(points) == 2 {
-		dx, dy := points[1][0]-points[0][0], points[1][1]-points[0][1]
-		u, v := stretch*(r.Float64()-0.5), 0.1*(r.Float64()-0.5)
-		return [2]float64{c[0] + u*dx - v*dy, c[1] + u*dy + v*dx}
-	}
+	return c
+}
+
+// inHull draws a point at random from the convex hull of three points or more, stretched about their centroid.
+func inHull(r *rand.Rand, points [][2]float64, stretch float64) [2]float64 {
+	c := centroid(points)
 	hull := convexHull(points)
-	reach := 0.0
-	for _, p := range hull {
-		reach = max(reach, math.Hypot(p[0]-c[0], p[1]-c[1]))
-	}
 	// Drawing from the triangles between the centroid and the hull's edges, by area,
 	// is even over the hull.
 	areas := make([]float64, len(hull))

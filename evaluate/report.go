@@ -16,13 +16,15 @@ type Report struct {
 	Pass    bool   `json:"pass"` // every figure owed is reached
 }
 
-// Case is the figures of one kind of scene. Shares are of the scenes that gave a fix;
-// those that gave none are counted by the code of their refusal.
+// Case is the figures of one kind of scene. Shares are of the scenes that gave a fix, but for Unanswered and Sound,
+// which are of all.
 type Case struct {
 	Name        string         `json:"name"`
 	Title       string         `json:"title"`
 	Fixes       int            `json:"fixes"`
-	Refused     map[string]int `json:"refused"`
+	Refused     map[string]int `json:"refused"`    // scenes that gave no fix, by the code of the refusal
+	Unanswered  Share          `json:"unanswered"` // refused, but for the code that is right for the case
+	Sound       Share          `json:"sound"`      // the 95 % ellipse holds, or refused with the code that is right for the case
 	Inside68    Share          `json:"inside_68"`
 	Inside95    Share          `json:"inside_95"`
 	Far         Share          `json:"d2_above_25"`
@@ -44,7 +46,8 @@ type Share struct {
 	High  float64 `json:"high"`
 }
 
-// Quantiles of the error over the Cramér-Rao bound, where that is below a tenth of a.
+// Quantiles of the error over the Cramér-Rao bound, where that is below a tenth of a. The bound is that of an unbiased
+// estimator; a model that expects emitters near their receivers is none, and may go below it.
 type Quantiles struct {
 	Scenes int     `json:"scenes"`
 	Median float64 `json:"median"`
@@ -89,8 +92,14 @@ func summarise(k *kind, results []result) Case {
 		slices.Sort(values)
 		return values
 	}
+	right := 0
+	if k.accepts != "" {
+		right = c.Refused[k.accepts]
+	}
+	c.Unanswered = wilson(len(results)-len(fixes)-right, len(results))
 	c.Inside68 = count(func(r *result) bool { return r.inside68 })
 	c.Inside95 = count(func(r *result) bool { return r.inside95 })
+	c.Sound = wilson(c.Inside95.Count+right, len(results))
 	c.Far = count(func(r *result) bool { return r.d2 > 25 })
 	c.Named = count(func(r *result) bool { return r.named })
 	c.Misnamed = count(func(r *result) bool { return r.misnamed })
