@@ -15,6 +15,7 @@ type Lag struct {
 	Pending     float64                  // captures that no worker has been handed
 	InFlight    float64                  // captures handed out and not yet settled
 	Redelivered float64                  // captures in flight that were delivered more than once
+	Dead        float64                  // captures delivered as often as allowed and not yet among the dead letters
 	OldestAge   map[string]time.Duration // age of the oldest capture, for the worst subjects
 }
 
@@ -31,7 +32,7 @@ type LagCollector struct {
 	read  time.Time           // of the last reading that succeeded
 	up    bool
 
-	lag, age, pending, inFlight, redelivered, upDesc, readDesc *prometheus.Desc
+	lag, age, pending, inFlight, redelivered, dead, upDesc, readDesc *prometheus.Desc
 }
 
 // NewLag registers a collector that shows at most limit subjects by name, the rest as one.
@@ -46,6 +47,7 @@ func NewLag(r prometheus.Registerer, limit int) *LagCollector {
 		pending:     desc("foxhunt_consumer_pending_captures", "Captures that no worker has been handed yet."),
 		inFlight:    desc("foxhunt_consumer_in_flight_captures", "Captures handed to workers and not yet settled."),
 		redelivered: desc("foxhunt_consumer_redelivered_captures", "Captures in flight that were delivered more than once."),
+		dead:        desc("foxhunt_consumer_dead_captures", "Captures in no pending count: delivered as often as allowed and not yet among the dead letters; believe it when it persists."),
 		upDesc:      desc("foxhunt_lag_up", "1 when the last reading of the lag succeeded, else 0."),
 		readDesc:    desc("foxhunt_lag_last_success_timestamp_seconds", "When the lag was last read."),
 	}
@@ -101,7 +103,7 @@ func (c *LagCollector) Failed() {
 
 // Describe implements [prometheus.Collector].
 func (c *LagCollector) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.lag, c.age, c.pending, c.inFlight, c.redelivered, c.upDesc, c.readDesc} {
+	for _, d := range []*prometheus.Desc{c.lag, c.age, c.pending, c.inFlight, c.redelivered, c.dead, c.upDesc, c.readDesc} {
 		descs <- d
 	}
 }
@@ -121,6 +123,7 @@ func (c *LagCollector) Collect(out chan<- prometheus.Metric) {
 	emit(c.pending, c.last.Pending)
 	emit(c.inFlight, c.last.InFlight)
 	emit(c.redelivered, c.last.Redelivered)
+	emit(c.dead, c.last.Dead)
 	c.collectSubjects(emit)
 }
 

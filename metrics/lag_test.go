@@ -52,7 +52,7 @@ func TestLagReading(t *testing.T) {
 	c := NewLag(registry, 10)
 	before := time.Now()
 	c.Set(Lag{
-		Subjects: map[string]float64{"captures.net.a": 7, "captures.net.b": 2}, Pending: 5, InFlight: 4, Redelivered: 1,
+		Subjects: map[string]float64{"captures.net.a": 7, "captures.net.b": 2}, Pending: 5, InFlight: 4, Redelivered: 1, Dead: 2,
 		OldestAge: map[string]time.Duration{"captures.net.a": 90 * time.Second},
 	})
 	wantMetrics(t, registry, `
@@ -62,9 +62,10 @@ func TestLagReading(t *testing.T) {
 		foxhunt_consumer_pending_captures 5
 		foxhunt_consumer_in_flight_captures 4
 		foxhunt_consumer_redelivered_captures 1
+		foxhunt_consumer_dead_captures 2
 		foxhunt_lag_up 1`,
 		lagMetric, "foxhunt_subject_oldest_age_seconds", "foxhunt_consumer_pending_captures",
-		"foxhunt_consumer_in_flight_captures", "foxhunt_consumer_redelivered_captures", "foxhunt_lag_up")
+		"foxhunt_consumer_in_flight_captures", "foxhunt_consumer_redelivered_captures", "foxhunt_consumer_dead_captures", "foxhunt_lag_up")
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func pollLag(ctx context.Context, conn *jetstream.Conn, topology jetstream.Topol
 func lagMetrics(lag jetstream.Lag) metrics.Lag {
 	m := metrics.Lag{
 		Subjects: make(map[string]float64), OldestAge: make(map[string]time.Duration),
-		Pending: float64(lag.Pending), InFlight: float64(lag.InFlight), Redelivered: float64(lag.Redelivered),
+		Pending: float64(lag.Pending), InFlight: float64(lag.InFlight), Redelivered: float64(lag.Redelivered), Dead: float64(lag.Dead),
 	}
 	for _, s := range lag.Subjects {
 		m.Subjects[s.Subject] = float64(s.Lag)
