@@ -94,16 +94,22 @@ func openProcess(t testing.TB, conn *jetstream.Conn, runtime *model.Runtime, opt
 	if err := options.settle(); err != nil {
 		t.Fatal(err)
 	}
+	process, err := newWorkerProcess(t.Context(), servePages(t), conn, runtime, options, quietLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return process
+}
+
+// servePages serves /metrics, /livez and /readyz until the test ends.
+func servePages(t testing.TB) *httpServer {
+	t.Helper()
 	h, err := serveHTTP("127.0.0.1:0", quietLog())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.close)
-	process, err := newWorkerProcess(t.Context(), h, conn, runtime, options, quietLog())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return process
+	return h
 }
 
 // workerFlags parses a worker's flags.
@@ -269,6 +275,7 @@ func command(ctx context.Context, args ...string) (string, error) {
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(&out)
+	root.SetErr(io.Discard)
 	err := root.ExecuteContext(ctx)
 	return out.String(), err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -23,12 +22,11 @@ import (
 	"foxhunt/evaluate"
 	"foxhunt/geo"
 	"foxhunt/messages"
-	"foxhunt/model"
 	"foxhunt/model/modeltest"
 )
 
 // TestProgram builds the program and uses it as a new user would, over its commands, its output and its signals alone.
-// Under go test -cover the program is built to measure, too, and writes what it covered into GOCOVERDIR.
+// Where FOXHUNT_COVERDIR names a folder, the program writes there what it covered, for go tool covdata.
 func TestProgram(t *testing.T) {
 	p := buildProgram(t)
 	t.Run("model info", p.testModelInfo)
@@ -54,11 +52,9 @@ func buildProgram(t *testing.T) *program {
 		}
 	}
 	args := []string{"build", "-o", p.path}
-	if testing.CoverMode() != "" {
+	if folder := os.Getenv("FOXHUNT_COVERDIR"); folder != "" {
 		args = append(args, "-cover", "-coverpkg", "foxhunt/...")
-		if os.Getenv("GOCOVERDIR") == "" {
-			p.environment = append(p.environment, "GOCOVERDIR="+t.TempDir())
-		}
+		p.environment = append(p.environment, "GOCOVERDIR="+folder)
 	}
 	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
@@ -138,11 +134,15 @@ func (r *running) ready(t *testing.T) (nats, http string) {
 }
 
 func (p *program) testModelInfo(t *testing.T) {
-	var info model.Info
+	var info struct {
+		Name, Digest string
+		Inputs       []struct{ Name string }
+		Contract     struct{ Receivers struct{ Min, Max int } }
+	}
 	if err := json.Unmarshal([]byte(p.run(t, "model", "info", "--json")), &info); err != nil {
 		t.Fatal(err)
 	}
-	if info.Name != "grid" || len(info.Digest) != 64 || info.Contract.Receivers.Max != 32 || len(info.Inputs) != len(info.Contract.Inputs) {
+	if info.Name != "grid" || len(info.Digest) != 64 || info.Contract.Receivers.Max != 32 || len(info.Inputs) < 8 || info.Inputs[0].Name != "receiver_position" {
 		t.Errorf("model info says %+v", info)
 	}
 	text := p.run(t, "model", "info", plainFile(t))
@@ -164,6 +164,18 @@ func (p *program) testEvaluate(t *testing.T) {
 	var report evaluate.Report
 	if err := json.Unmarshal(r.out.Bytes(), &report); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, r.out.String(), r.log.String())
+	}
+	if report.Model != "grid" || report.Seed != 1 || report.Scenes != 2 || len(report.Cases) < 4 {
+		t.Errorf("the report is %+v", report)
+	}
+	for _, c := range report.Cases {
+		answers := c.Fixes
+		for _, n := range c.Refused {
+			answers += n
+		}
+		if answers != report.Scenes {
+			t.Errorf("%s has %d fixes and refusals %v of %d scenes", c.Name, c.Fixes, c.Refused, report.Scenes)
+		}
 	}
 }
 
@@ -248,9 +260,7 @@ func (p *program) testUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkDCF77(t, fix, 3e3, 15e3)
-	if n, _ := metric(t, address, "foxhunt_fixes_total"); n != 1 {
-		t.Errorf("/metrics counts %v fixes", n)
-	}
+	waitFor(t, "one fix in /metrics", func() bool { n, _ := metric(t, address, "foxhunt_fixes_total"); return n == 1 })
 	up.stop(t, os.Interrupt)
 	if strings.Contains(up.log.String(), "level=ERROR") {
 		t.Errorf("up wrote\n%s", up.log.String())
@@ -350,10 +360,10 @@ func (p *program) testThreeWorkers(t *testing.T) {
 		t.Errorf("%d fixes of %d captures were published, those that the stream drops included; want %d", n, len(ids), captures)
 	}
 	p.checkNothingAgain(t, h, captures)
-	p.checkShared(t, h, cache, captures, append([]string{"--stations", stations, "--start", "3s", "--length", "5s"}, paths...))
 	for _, w := range workers[1:] {
 		w.stop(t, syscall.SIGTERM)
 	}
+	p.checkShared(t, h, cache, captures, append([]string{"--stations", stations, "--start", "3s", "--length", "5s"}, paths...))
 }
 
 // checkNothingAgain expects that the server delivered every capture once.
@@ -368,7 +378,7 @@ func (p *program) checkNothingAgain(t *testing.T, h *house, captures int) {
 	}
 }
 
-// checkShared expects Redis to know every fix, and a worker that is new to find one of them there.
+// checkShared expects Redis to know every fix, and a worker that is new to find one there.
 func (p *program) checkShared(t *testing.T, h *house, cache *redistest.Server, captures int, again []string) {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: cache.Addr})
@@ -378,9 +388,14 @@ func (p *program) checkShared(t *testing.T, h *house, cache *redistest.Server, c
 	if n, err := client.DBSize(ctx).Result(); err != nil || int(n) != captures {
 		t.Errorf("Redis holds %d keys (%v); want %d", n, err, captures)
 	}
+	fresh := p.start(t, "worker", "--nats", h.server.ClientURL(), "--redis", cache.URL(), "--http-listen", "127.0.0.1:0")
 	must(t, append([]string{"publish", "--nats", h.server.ClientURL(), "--network", "dcf", "--bundle", "again"}, again...)...)
 	if fix := h.nextFix(t); !fix.CacheHit {
 		t.Error("a capture that was seen before did not come from the cache")
 	}
-	_ = io.Discard
+	_, address := fresh.ready(t)
+	if n, _ := metric(t, address, `foxhunt_cache_tier_hits_total{tier="redis"}`); n != 1 {
+		t.Errorf("the new worker counts %v hits in Redis", n)
+	}
+	fresh.stop(t, syscall.SIGTERM)
 }

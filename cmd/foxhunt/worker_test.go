@@ -26,19 +26,17 @@ import (
 // TestWorker sends captures through one worker with default options and the default model.
 func TestWorker(t *testing.T) {
 	h := newHouse(t)
-	process, stop := h.startWorker(t)
+	process, _ := h.startWorker(t)
 	t.Run("locates simulated emitters", func(t *testing.T) { testLocates(t, h) })
+	t.Run("takes 2 to 32 receivers", func(t *testing.T) { testReceivers(t, h) })
 	t.Run("remembers what it has seen", func(t *testing.T) { testCache(t, h) })
 	t.Run("publishes one fix a capture", func(t *testing.T) { testDeduplicates(t, h) })
 	t.Run("refuses what is no capture", func(t *testing.T) { testHostile(t, h, process) })
+	t.Run("claims no more than it knows", func(t *testing.T) { testHumble(t, h) })
 	t.Run("keeps its memory", func(t *testing.T) { testMemory(t, h) })
 	t.Run("watch shows its fixes", func(t *testing.T) { testWatch(t, h) })
 	t.Run("tells how it is", func(t *testing.T) { testPages(t, h, process) })
 	h.waitUntilEmpty(t)
-	stop()
-	if _, err := http.Get("http://" + process.http.address() + "/livez"); err == nil {
-		t.Error("/livez answers although the worker has stopped")
-	}
 }
 
 // testLocates expects every kind of emitter within its ellipse, or just beside it: one truth in twenty is outside.
@@ -90,6 +88,16 @@ func checkFix(t *testing.T, fix *messages.Fix, capture *messages.Capture) {
 	}
 	if age := time.Since(fix.Timestamp.Time()); age < 0 || age > patience {
 		t.Errorf("the fix was made %v ago", age)
+	}
+}
+
+// testReceivers changes the number of receivers from capture to capture, up and down.
+func testReceivers(t *testing.T, h *house) {
+	for _, n := range []int{4, 3, 5, 2, 32, 7} {
+		h.publish(t, captureSubject("demo", "several"), wire(t, fields{"rx": receivers(n)}))
+		if fix := h.nextFix(t); len(fix.Receivers) != n {
+			t.Errorf("the fix of %d receivers lists %d", n, len(fix.Receivers))
+		}
 	}
 }
 
