@@ -61,6 +61,16 @@ func TestDemo(t *testing.T) {
 	if len(s.Receivers) != 7 || len(s.Emitters) < 3 {
 		t.Fatalf("%d receivers, %d emitters", len(s.Receivers), len(s.Emitters))
 	}
+	oscillators := map[float64]bool{}
+	for i := range s.Receivers {
+		rx := &s.Receivers[i]
+		if oscillators[rx.RateError] = true; rx.TuningError != rx.RateError || math.Abs(rx.RateError) > 1e-7 {
+			t.Errorf("%s: one disciplined oscillator has rate error %g and tuning error %g", rx.Station, rx.RateError, rx.TuningError)
+		}
+	}
+	if len(oscillators) != len(s.Receivers) {
+		t.Errorf("%d different oscillators in %d receivers", len(oscillators), len(s.Receivers))
+	}
 	for j := range s.Emitters {
 		c, truth, err := s.Capture(j, noon().Add(time.Hour), 41)
 		if err != nil {
@@ -106,11 +116,14 @@ func TestRefusals(t *testing.T) {
 		"SNR":          func(s *Scene) { s.Emitters[0].SNR[0] = math.NaN() },
 		"gain":         func(s *Scene) { s.Emitters[0].Gain = []float64{0, 1e3} },
 		"link":         func(s *Scene) { s.Emitters[0].Links = []Link{{}, {EchoDelay: -1}} },
+		"scatter":      func(s *Scene) { s.Emitters[0].Links = []Link{{}, {Scatter: math.NaN()}} },
 		"receiver":     func(s *Scene) { s.Receivers[0].Position.Longitude = 181 },
 		"rate":         func(s *Scene) { s.Receivers[0].SampleRate = 0 },
 		"format":       func(s *Scene) { s.Receivers[0].Format = "ogg" },
 		"bandwidth":    func(s *Scene) { s.Receivers[0].Bandwidth = -1 },
 		"rate error":   func(s *Scene) { s.Receivers[0].RateError = 0.5 },
+		"tuning error": func(s *Scene) { s.Receivers[0].TuningError = math.NaN() },
+		"offset":       func(s *Scene) { s.Offset = 2e9 },
 		"clock offset": func(s *Scene) { s.Receivers[0].ClockOffset = math.NaN() },
 	} {
 		s := pair(Noise{30e3})
