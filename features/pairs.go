@@ -32,10 +32,10 @@ func (e *Extractor) correlate(capture *messages.Capture, network string, grid *d
 	return e.correlator.Correlate(e.reach, &e.correlation)
 }
 
-// A network says nothing of a place when all its receivers stand together: within leastBaseline, or within
-// leastResolved of what their time errors amount to.
+// A network says nothing of a place when all its receivers stand together: within leastBaseline, which light passes in
+// the tenth of a microsecond that good clocks are off by, or within leastResolved of what their time errors amount to.
 const (
-	leastBaseline = 10 // m
+	leastBaseline = 30 // m
 	leastResolved = 0.01
 )
 

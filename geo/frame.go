@@ -53,10 +53,12 @@ func (f *Frame) ecef(e, n, u float64) [3]float64 {
 	}
 }
 
-// SurfacePoint returns the place on the ellipsoid (altitude 0) straight under or
-// over the point (e, n) of the tangent plane, "straight" being along the origin's
-// vertical: its first two ENU coordinates are e and n. It refuses (beyond_horizon)
-// a point whose vertical misses the Earth, some 6,360 km out.
+// SurfacePoint returns the place on the ground straight under or over the point
+// (e, n) of the tangent plane, "straight" being along the origin's vertical; the
+// ground is everywhere as high as the origin. The place is given at altitude 0, on
+// the ellipsoid. About an origin at altitude 0 its first two ENU coordinates are e
+// and n. It refuses (beyond_horizon) a point whose vertical misses the Earth, some
+// 6,360 km out.
 func (f *Frame) SurfacePoint(e, n float64) (Position, error) {
 	// Scale z so that the ellipsoid becomes a sphere, and meet it from outside.
 	const stretch = 1 / (1 - flattening)
@@ -64,7 +66,8 @@ func (f *Frame) SurfacePoint(e, n float64) (Position, error) {
 	d := f.up
 	p[2] *= stretch
 	d[2] *= stretch
-	a, b, c := dot(d, d), dot(p, d), dot(p, p)-equatorialRadius*equatorialRadius
+	radius := equatorialRadius + f.origin.Altitude // ground at the origin's height goes on at that height
+	a, b, c := dot(d, d), dot(p, d), dot(p, p)-radius*radius
 	disc := b*b - a*c
 	if !(disc >= 0) {
 		return Position{}, refuse("beyond_horizon", "no place on Earth lies straight below %.0f m east, %.0f m north of the origin", e, n)
