@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,11 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"foxhunt/jetstream"
 	"foxhunt/messages"
+	"foxhunt/model"
 	"foxhunt/model/grid"
 	"foxhunt/model/modeltest"
 )
@@ -183,7 +188,6 @@ func TestBadWorkerFlags(t *testing.T) {
 		{"--confidence", "95", "confidence is 95; want a value between 0 and 1"},
 		{"--propagation-error", "2s", "propagation error is 2 s; want 0 to 1 s"},
 		{"--network-propagation-error", "dcf=-1us", `propagation error of network "dcf" is -1e-06 s`},
-		{"--http-listen", "8080", "http-listen: listen tcp: address 8080: missing port in address"},
 		{"--lanes", "1", "/absent.so is not a file"},
 	} {
 		_, err := command(t.Context(), append(worker, c.flag, c.value)...)
@@ -212,24 +216,90 @@ func TestBadWorkerFlags(t *testing.T) {
 	}
 }
 
-// TestTakenPort expects a port that is taken to be told at once.
-func TestTakenPort(t *testing.T) {
-	_, err := command(t.Context(), "worker", "--nats", "nats://127.0.0.1:1", "--http-listen", servePages(t).address())
-	if err == nil || !strings.Contains(err.Error(), "http-listen") || !strings.Contains(err.Error(), "in use") {
-		t.Errorf("a port that is taken: %v", err)
+// TestBadListen expects addresses that cannot be listened on to be told at once.
+func TestBadListen(t *testing.T) {
+	taken := servePages(t).address()
+	for address, says := range map[string]string{taken: "in use", "8080": "missing port in address"} {
+		err := runWorker(t.Context(), &natsOptions{}, modeltest.Runtime(t), address, workerFlags(t), quietLog())
+		if err == nil || !strings.HasPrefix(err.Error(), "http-listen: ") || !strings.Contains(err.Error(), says) {
+			t.Errorf("worker --http-listen %s: %v; want %q", address, err, says)
+		}
+		up := upOptions{http: "127.0.0.1:0", nats: address, dataDir: t.TempDir()}
+		if err := up.serve(t.Context(), modeltest.Runtime(t), io.Discard, quietLog()); err == nil {
+			t.Errorf("up --nats-listen %s works", address)
+		}
 	}
 }
 
-// TestWaitingWorker expects a worker without a NATS server to be alive, not ready, and to stop without an error.
-func TestWaitingWorker(t *testing.T) {
-	listener := servePages(t) // a port that is free again soon
-	address := listener.address()
-	listener.close()
-	ctx, cancel := context.WithCancel(t.Context())
+// TestUp runs all of up in this process, until it is told to stop, twice on the same files: what was published before
+// the first end is located after the second start.
+func TestUp(t *testing.T) {
+	t.Parallel()
+	options := upOptions{worker: *workerFlags(t, "--model", plainFile(t), "--grace", "50ms"), dataDir: t.TempDir(), nats: "127.0.0.1:0", http: "127.0.0.1:0"}
+	if err := options.worker.settle(); err != nil {
+		t.Fatal(err)
+	}
+	url, stop := startUp(t, &options)
+	conn := dial(t, url)
+	if err := conn.DeleteStream(t.Context(), jetstream.StreamFixes); err != nil { // no fix can be published
+		t.Fatal(err)
+	}
+	if _, err := conn.Publish(t.Context(), captureSubject("up", "a"), encode(t, longCapture(t))); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	url, stop = startUp(t, &options)
+	conn = dial(t, url)
+	waitFor(t, "the fix", func() bool {
+		stream, err := conn.Stream(t.Context(), jetstream.StreamFixes)
+		return err == nil && stream.CachedInfo().State.Msgs == 1
+	})
+	stop()
+}
+
+// startUp runs up and gives its NATS server's address once it is ready, and a function that stops it.
+func startUp(t *testing.T, options *upOptions) (url string, stop func()) {
+	t.Helper()
+	var log syncBuffer
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		_, err := command(ctx, "worker", "--nats", "nats://127.0.0.1:1", "--http-listen", address, "--log-level", "error")
-		ended <- err
+		ended <- options.serve(ctx, modeltest.Runtime(t), io.Discard, slog.New(slog.NewTextHandler(&log, nil)))
+	}()
+	waitFor(t, "up", func() bool { return readyLine.MatchString(log.String()) })
+	return readyLine.FindStringSubmatch(log.String())[1], func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("up ended with %v", err)
+		}
+	}
+}
+
+// dial connects to a server as any client.
+func dial(t *testing.T, url string) natsjs.JetStream {
+	t.Helper()
+	conn, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := natsjs.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+// TestWaitingWorker expects a worker without a NATS server to be alive and not ready, and to give up when it is told to.
+func TestWaitingWorker(t *testing.T) {
+	pages := servePages(t) // a port that is free again soon
+	address := pages.address()
+	pages.close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	o := natsOptions{jetstream.Options{URL: "nats://127.0.0.1:1", Log: quietLog()}}
+	go func() {
+		ended <- runWorker(ctx, &o, modeltest.Runtime(t), address, workerFlags(t, "--model", "/absent"), quietLog())
 	}()
 	waitFor(t, "/livez", func() bool {
 		response, err := http.Get("http://" + address + "/livez")
@@ -243,7 +313,9 @@ func TestWaitingWorker(t *testing.T) {
 		t.Errorf("/readyz answers %d %q", status, body)
 	}
 	cancel()
-	<-ended
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "no NATS server answered") {
+		t.Errorf("it ended with %v", err)
+	}
 }
 
 // TestReadiness follows /readyz from before the worker serves to after the server is gone.
@@ -496,6 +568,24 @@ func TestModelBuild(t *testing.T) {
 	}
 	if want := fmt.Sprintf("%s: %d bytes\n", path, len(data)); out != want {
 		t.Errorf("it prints %q; want %q", out, want)
+	}
+}
+
+// TestModelInfoText reads the table for people.
+func TestModelInfoText(t *testing.T) {
+	m, err := loadModel(modeltest.Runtime(t), plainFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	var out strings.Builder
+	if err := printModel(&out, m.Info()); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"plain\n", "runtime    ONNX Runtime " + model.RuntimeVersion, "frame      wgs84", "feature log_spectrogram", "output     uncertainties"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
 	}
 }
 

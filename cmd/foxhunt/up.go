@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"foxhunt/jetstream"
+	"foxhunt/model"
 )
 
 type upOptions struct {
@@ -59,11 +60,16 @@ func (o *upOptions) run(cmd *cobra.Command) error {
 	if err := o.worker.settle(); err != nil {
 		return err
 	}
-	return untilStopped(cmd.Context(), o.serve(cmd.Context(), cmd.OutOrStdout(), log))
+	runtime, err := startRuntime(o.worker.runtime)
+	if err != nil {
+		return err
+	}
+	defer runtime.Stop()
+	return untilStopped(cmd.Context(), o.serve(cmd.Context(), runtime, cmd.OutOrStdout(), log))
 }
 
 // serve runs everything until ctx ends.
-func (o *upOptions) serve(ctx context.Context, out io.Writer, log *slog.Logger) error {
+func (o *upOptions) serve(ctx context.Context, runtime *model.Runtime, out io.Writer, log *slog.Logger) error {
 	h, err := serveHTTP(o.http, log)
 	if err != nil {
 		return err
@@ -81,11 +87,6 @@ func (o *upOptions) serve(ctx context.Context, out io.Writer, log *slog.Logger) 
 		return err
 	}
 	defer conn.Close()
-	runtime, err := startRuntime(o.worker.runtime)
-	if err != nil {
-		return err
-	}
-	defer runtime.Stop()
 	process, err := newWorkerProcess(ctx, h, conn, runtime, &o.worker, log)
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+
+	"foxhunt/model"
 )
 
 func newWorker() *cobra.Command {
@@ -30,7 +32,12 @@ finishes what it has, and gives back what it cannot finish within --grace.`,
 				return err
 			}
 			nats.Log = log
-			return untilStopped(cmd.Context(), runWorker(cmd.Context(), &nats, listen, &options, log))
+			runtime, err := startRuntime(options.runtime)
+			if err != nil {
+				return err
+			}
+			defer runtime.Stop()
+			return untilStopped(cmd.Context(), runWorker(cmd.Context(), &nats, runtime, listen, &options, log))
 		},
 	}
 	nats.register(cmd.Flags())
@@ -41,7 +48,7 @@ finishes what it has, and gives back what it cannot finish within --grace.`,
 }
 
 // runWorker waits for NATS, then serves captures until ctx ends.
-func runWorker(ctx context.Context, nats *natsOptions, listen string, o *workerOptions, log *slog.Logger) error {
+func runWorker(ctx context.Context, nats *natsOptions, runtime *model.Runtime, listen string, o *workerOptions, log *slog.Logger) error {
 	h, err := serveHTTP(listen, log)
 	if err != nil {
 		return err
@@ -52,11 +59,6 @@ func runWorker(ctx context.Context, nats *natsOptions, listen string, o *workerO
 		return err
 	}
 	defer conn.Close()
-	runtime, err := startRuntime(o.runtime)
-	if err != nil {
-		return err
-	}
-	defer runtime.Stop()
 	process, err := newWorkerProcess(ctx, h, conn, runtime, o, log)
 	if err != nil {
 		return err

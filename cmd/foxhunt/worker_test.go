@@ -35,6 +35,7 @@ func TestWorker(t *testing.T) {
 	t.Run("claims no more than it knows", func(t *testing.T) { testHumble(t, h) })
 	t.Run("keeps its memory", func(t *testing.T) { testMemory(t, h) })
 	t.Run("watch shows its fixes", func(t *testing.T) { testWatch(t, h) })
+	t.Run("shows the demo's fixes", func(t *testing.T) { testDemo(t, h) })
 	t.Run("tells how it is", func(t *testing.T) { testPages(t, h, process) })
 	h.waitUntilEmpty(t)
 }
@@ -203,6 +204,24 @@ func testWatch(t *testing.T, h *house) {
 			t.Fatalf("watch --format %s printed %d lines; want 4:\n%s", format, len(lines), r.out)
 		}
 		check(t, lines, ids)
+	}
+}
+
+// testDemo runs what up --demo adds to a worker.
+func testDemo(t *testing.T, h *house) {
+	var out syncBuffer
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- runDemo(ctx, h.conn, 100, &out, quietLog()) }()
+	waitFor(t, "four fixes", func() bool { return strings.Count(out.String(), "\n") >= 4 })
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if !strings.Contains(line, "demo/") || !strings.Contains(line, ": error ") {
+			t.Errorf("line %q; want a fix of the demo and its error", line)
+		}
 	}
 }
 
