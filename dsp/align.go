@@ -46,7 +46,7 @@ func (g *Grid) Samples() int {
 type Aligner struct {
 	resampler *resampler
 	grid      Grid
-	buffers   [][]float32 // [2R], of those that were resampled
+	buffer    []float32 // of those that were resampled
 }
 
 // NewAligner returns an Aligner.
@@ -171,9 +171,13 @@ func (a *Aligner) fill(in []Signal, rate float64, start int64, n int) {
 	grow(&g.Re, len(in))
 	grow(&g.Im, len(in))
 	grow(&g.Offset, len(in))
-	for len(a.buffers) < 2*len(in) {
-		a.buffers = append(a.buffers, nil)
+	resampled := 0
+	for i := range in {
+		if !shifted(&in[i], rate) {
+			resampled++
+		}
 	}
+	free := grow(&a.buffer, 2*resampled*n)
 	for i := range in {
 		s := &in[i]
 		first := samplesUntil(s, start)
@@ -186,7 +190,7 @@ func (a *Aligner) fill(in []Signal, rate float64, start int64, n int) {
 			continue
 		}
 		g.Offset[i] = 0
-		g.Re[i], g.Im[i] = grow(&a.buffers[2*i], n), grow(&a.buffers[2*i+1], n)
+		g.Re[i], g.Im[i], free = free[:n:n], free[n:2*n:2*n], free[2*n:]
 		a.resampler.resample(g.Re[i], g.Im[i], s.Re, s.Im, first, s.SampleRate/rate)
 	}
 }
