@@ -37,9 +37,11 @@ type bandFinder struct {
 	dof       float64 // independent values averaged in a cell (shape of its gamma distribution)
 	receivers int
 	flat      bool        // marked without regard to the excess
-	lines     [][]line    // [R] bins that were limited
-	level     [][]float32 // [R][cells] mean power without lines; then as a ratio to the floor
-	sums      [][]float64 // [R][cells+1] running sums of level over unmarked cells
+	lines     []line      // bins that were limited, of all receivers: see linesOf
+	linesEnd  []int       // [R]
+	levels    []float32   // [R, cells] mean power without lines; then as a ratio to the floor
+	level     [][]float32 // [R] views into levels
+	sums      []float64   // [R, cells+1] running sums of level over unmarked cells
 	free      []int       // [cells+1] running count of unmarked cells
 	marked    []bool      // [cells]
 	excess    []float64   // [cells] second-largest ratio to the floor
@@ -57,14 +59,14 @@ func (b *bandFinder) find(power [][]float32, count, pad, df float64) {
 	b.cells = size / b.bins
 	// The powers of bins of a Hann window are correlated: (2/3)^2 with the next one, (1/6)^2 with the one after.
 	b.dof = max(1, count*float64(b.bins)/pad/1.95)
-	for len(b.level) < len(power) {
-		b.level = append(b.level, nil)
-		b.sums = append(b.sums, nil)
-		b.lines = append(b.lines, nil)
-	}
+	b.lines, b.linesEnd = b.lines[:0], b.linesEnd[:0]
+	grow(&b.levels, b.receivers*b.cells)
+	grow(&b.level, b.receivers)
+	grow(&b.sums, b.receivers*(b.cells+1))
 	grow(&b.marked, b.cells)
 	grow(&b.excess, b.cells)
 	for i := range power {
+		b.level[i] = b.levels[i*b.cells : (i+1)*b.cells]
 		b.limitLines(i, power[i], count, int(lineWidth/df))
 		b.normalise(i)
 	}
@@ -125,7 +127,7 @@ func (b *bandFinder) accumulate() {
 		}
 	}
 	for i := range b.receivers {
-		sums := grow(&b.sums[i], b.cells+1)
+		sums := b.sumsOf(i)
 		sums[0] = 0
 		for c, v := range b.level[i] {
 			sums[c+1] = sums[c]
@@ -135,6 +137,8 @@ func (b *bandFinder) accumulate() {
 		}
 	}
 }
+
+func (b *bandFinder) sumsOf(i int) []float64 { return b.sums[i*(b.cells+1) : (i+1)*(b.cells+1)] }
 
 // markScale looks at windows of width cells; where at least two receivers hear more than their floors it marks
 // the part of the window and of its surroundings that carries the excess.
@@ -146,7 +150,10 @@ func (b *bandFinder) markScale(width int, score float64) bool {
 		if 2*n <= width {
 			continue
 		}
-		sum, who := b.secondLargest(func(i int) float64 { return b.sums[i][high] - b.sums[i][low] })
+		sum, who := b.secondLargest(func(i int) float64 {
+			sums := b.sumsOf(i)
+			return sums[high] - sums[low]
+		})
 		mean := sum / float64(n)
 		if mean > max(minExcess, gammaQuantile(b.dof*float64(n), score)) {
 			any = b.markInterval(b.level[who], max(0, low-width), min(b.cells, high+width), (1+mean)/2) || any

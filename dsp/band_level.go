@@ -33,10 +33,9 @@ type line struct {
 	gain float32
 }
 
-// limitLines limits power where it stands out of the levels around it, and averages it into level[i].
+// limitLines limits power where it stands out of the levels around it, and averages it into level[i]. Receivers come in order.
 func (b *bandFinder) limitLines(i int, power []float32, count float64, width int) {
-	b.lines[i] = b.lines[i][:0]
-	level := grow(&b.level[i], b.cells)
+	level := b.level[i]
 	wide := min(max(lineCells*b.bins, width), len(power))
 	blocks := max(1, len(power)/wide)
 	levels := grow(&b.smoothed, blocks)
@@ -59,7 +58,7 @@ func (b *bandFinder) limitLines(i int, power []float32, count float64, width int
 		sum := float32(0)
 		for j, p := range power[low:high] {
 			if p > limit {
-				b.lines[i] = append(b.lines[i], line{low + j, float32(math.Sqrt(around / float64(p)))})
+				b.lines = append(b.lines, line{low + j, float32(math.Sqrt(around / float64(p)))})
 				p = float32(around)
 				power[low+j] = p
 			}
@@ -67,6 +66,16 @@ func (b *bandFinder) limitLines(i int, power []float32, count float64, width int
 		}
 		level[c] = sum / float32(high-low)
 	}
+	b.linesEnd = append(b.linesEnd, len(b.lines))
+}
+
+// linesOf returns receiver i's limited bins.
+func (b *bandFinder) linesOf(i int) []line {
+	from := 0
+	if i > 0 {
+		from = b.linesEnd[i-1]
+	}
+	return b.lines[from:b.linesEnd[i]]
 }
 
 // normalise divides level[i] by the receiver's noise floor; cells in the stop-band become 0.

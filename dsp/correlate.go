@@ -11,7 +11,7 @@ import (
 type Correlation struct {
 	Pairs            int
 	CrossCorrelation []float32 // [P, C, L] 0..1, channels in the configuration's order
-	Lag              []float32 // [P, L] s
+	Lag              []float32 // [P, L] s; 5 ms is told to 0.5 ns, so take a step from the first lag to the last
 	LagWindow        []float32 // [P] s, W: the lags that make sense are within +-W
 	Bandwidth        []float32 // [P] Hz, B
 	TimeBandwidth    []float32 // [P] N, independent samples
@@ -43,10 +43,12 @@ type Correlator struct {
 
 	taper      taper
 	recutTaper taper
-	scale      []float32      // [R] what brings a receiver's largest sample to 1
-	spectrum   []frameSpectra // [R] all frames, bins ascending in frequency, lines limited
-	power      [][]float32    // [R][size]
-	energy     []float64      // [R] over the occupied bins of all frames
+	scale      []float32    // [R] what brings a receiver's largest sample to 1
+	spectra    frameSpectra // [R, frames, size] bins ascending in frequency, lines limited
+	powers     []float32    // [R, size]
+	power      [][]float32  // [R] views into powers
+	energy     []float64    // [R] over the occupied bins of all frames
+	again      []pair       // to be cut again
 	recut      [2]frameSpectra
 	lags       correlogram
 	phatLags   correlogram
@@ -90,7 +92,8 @@ func (c *Correlator) Analyse(g *Grid, maxReach float64) (Band, error) {
 	}
 	c.finder.find(c.power, c.framing.averages(c.overlap()), c.framing.padRatio(), g.SampleRate/float64(c.framing.size))
 	for i := range g.Re {
-		c.spectrum[i].limit(c.finder.lines[i], c.framing)
+		s := c.spectrum(i)
+		s.limit(c.finder.linesOf(i), c.framing)
 	}
 	c.chooseBand()
 	c.describeBand()
@@ -150,13 +153,18 @@ func (c *Correlator) useMarked() {
 }
 
 // significance is the log likelihood ratio of the pairs' highest correlations against none, the sum of
-// -N ln(1 - rho^2).
+// -N ln(1 - rho^2). Of very many pairs of long frames some are enough, the same ones whatever the band.
 func (c *Correlator) significance() float64 {
+	r := len(c.grid.Re)
+	every := 1 + PairCount(r)*lagsSizeOf(c.framing.size)/maxSignificanceWork
 	sum := 0.0
-	for a := range c.grid.Re {
-		for b := a + 1; b < len(c.grid.Re); b++ {
-			norm := math.Sqrt(c.energy[a] * c.energy[b])
-			rho, _ := c.correlogram(ChannelCorrelation, &c.spectrum[a], &c.spectrum[b], c.framing, norm, 0).peak(math.Inf(-1), math.Inf(1))
+	p := 0
+	for a := range r {
+		for b := a + 1; b < r; b++ {
+			if p++; p%every != 0 {
+				continue
+			}
+			rho, _ := c.correlogram(ChannelCorrelation, c.firstCut(a, b)).peak(math.Inf(-1), math.Inf(1))
 			n := c.timeBandwidth(c.framing) * c.finder.flatness(a, b)
 			sum -= n * math.Log1p(-min(rho*rho, 1-1e-9))
 		}
@@ -190,27 +198,27 @@ func (c *Correlator) prepare(g *Grid, maxReach float64) error {
 	if !(maxReach >= 0) {
 		return refuse("bad_config", "a reach of %g s; want 0 or more", maxReach)
 	}
-	// A window longer than the capture asks for no longer frames than the capture has.
+	// A window longer than the capture asks for no longer frames than the capture has, and frames by the rule are
+	// no longer than can be paid for: lags beyond are not looked at.
 	reach := min(maxReach*g.SampleRate, float64(n)/4)
-	f, err := newFraming(n, g.SampleRate, reach, c.cfg.FrameLength)
+	f, err := newFraming(n, g.SampleRate, reach, c.cfg.FrameLength, PairCount(r))
 	if err != nil {
 		return err
 	}
-	if reach > f.maxLag() {
+	if c.cfg.FrameLength != 0 && reach > f.maxLag() {
 		return refuse("bad_config", "frame_length %d tells lags up to %.3g ms at %g Hz; the receivers' distance and clocks "+
 			"allow %.3g ms", f.length, 1e3*f.maxLag()/g.SampleRate, g.SampleRate, 1e3*maxReach)
 	}
 	c.grid, c.framing = g, f
-	for len(c.spectrum) < r {
-		c.spectrum = append(c.spectrum, frameSpectra{})
+	c.spectra.grow(r * f.count * f.size)
+	grow(&c.powers, r*f.size)
+	grow(&c.power, r)
+	for i := range c.power {
+		c.power[i] = c.powers[i*f.size : (i+1)*f.size]
 	}
-	c.power = c.power[:cap(c.power)] // also those of more receivers, seen before
-	for len(c.power) < r {
-		c.power = append(c.power, nil)
-	}
-	c.power = c.power[:r]
 	grow(&c.energy, r)
 	grow(&c.scale, r)
+	c.dropPlans()
 	return nil
 }
 
@@ -245,13 +253,15 @@ func (c *Correlator) Correlate(reach []float64, out *Correlation) error {
 		}
 	}
 	out.size(pairs, len(c.cfg.Channels), c.cfg.Lags)
+	c.again = c.again[:0]
 	p := 0
 	for a := range r {
 		for b := a + 1; b < r; b++ {
-			c.pair(a, b, p, reach[p]+1/c.band.Bandwidth, out)
+			c.correlatePair(pair{a: a, b: b, index: p, window: reach[p] + 1/c.band.Bandwidth}, out)
 			p++
 		}
 	}
+	c.cutStrongest(out)
 	return nil
 }
 
@@ -263,58 +273,4 @@ func (o *Correlation) size(pairs, channels, lags int) {
 	grow(&o.Bandwidth, pairs)
 	grow(&o.TimeBandwidth, pairs)
 	grow(&o.FullPeak, 2*pairs)
-}
-
-// pair fills what out says of pair p, of receivers a and b, whose lag window is w.
-func (c *Correlator) pair(a, b, p int, w float64, out *Correlation) {
-	origin := c.grid.Offset[b] - c.grid.Offset[a]
-	f := c.framing
-	sa, sb := &c.spectrum[a], &c.spectrum[b]
-	norm := math.Sqrt(c.energy[a] * c.energy[b])
-	peaks := c.correlogram(c.cfg.Channels[0], sa, sb, f, norm, origin)
-	fullValue, fullLag := peaks.peak(math.Inf(-1), math.Inf(1))
-	value, lag := peaks.peak(-w, w)
-	inside := math.Abs(fullLag-lag) < peaks.step
-
-	shift := int(math.Round((lag - origin) * c.grid.SampleRate))
-	if g, ok := c.recutFraming(shift); ok {
-		f = g
-		norm = c.cutAgain(a, b, shift, f)
-		sa, sb = &c.recut[0], &c.recut[1]
-		origin += float64(shift) / c.grid.SampleRate
-		peaks = c.correlogram(c.cfg.Channels[0], sa, sb, f, norm, origin)
-		value, lag = peaks.peak(max(-w, lag-1/c.band.Bandwidth), min(w, lag+1/c.band.Bandwidth))
-	}
-	if inside {
-		fullValue, fullLag = value, lag
-	}
-	out.LagWindow[p], out.Bandwidth[p] = float32(w), float32(c.band.Bandwidth)
-	out.TimeBandwidth[p] = float32(c.timeBandwidth(f) * c.finder.flatness(a, b))
-	out.FullPeak[2*p], out.FullPeak[2*p+1] = float32(fullValue), float32(fullLag)
-
-	lags := out.Lag[p*c.cfg.Lags : (p+1)*c.cfg.Lags]
-	c.layLags(lags, lag, w)
-	for k, channel := range c.cfg.Channels {
-		if k > 0 {
-			peaks = c.correlogram(channel, sa, sb, f, norm, origin)
-		}
-		at := (p*len(c.cfg.Channels) + k) * c.cfg.Lags
-		for j, l := range lags {
-			out.CrossCorrelation[at+j] = float32(peaks.at(float64(l)))
-		}
-	}
-}
-
-// layLags lays the lags about the peak or over the window.
-func (c *Correlator) layLags(lags []float32, peak, w float64) {
-	middle := float64(len(lags)-1) / 2
-	step := w / middle
-	if c.cfg.Around == AroundPeak {
-		step = 1 / (c.cfg.StepsPerBandwidth * c.band.Bandwidth)
-	} else {
-		peak = 0
-	}
-	for j := range lags {
-		lags[j] = float32(peak + (float64(j)-middle)*step)
-	}
 }

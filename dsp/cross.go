@@ -4,25 +4,25 @@ import "math"
 
 // correlogram transforms the cross-spectrum of one channel to lags. It is overwritten by the next of the same
 // channel.
-func (c *Correlator) correlogram(channel string, a, b *frameSpectra, f framing, norm, origin float64) *correlogram {
+func (c *Correlator) correlogram(channel string, x cut) *correlogram {
 	first, last := c.runs[0][0], c.runs[len(c.runs)-1][1]
-	size := 2
-	for size < 2*(last-first) {
-		size *= 2
-	}
+	size, f := c.lagsSize(), x.framing
 	c.cross.grow(last - first)
 	clear(c.cross.re)
 	clear(c.cross.im)
 	l := &c.lags
 	if channel == ChannelPHAT {
 		l = &c.phatLags
-		c.sumPhases(a, b, f)
+		c.sumPhases(x.a, x.b, f)
 		l.scale, l.overlap = 1/float64(f.count*c.bins), nil
 	} else {
-		c.sumProducts(a, b, f)
-		l.scale, l.overlap = 0, c.overlap().first
-		if norm > 0 {
-			l.scale = 1 / norm
+		c.sumProducts(x.a, x.b, f)
+		l.scale, l.overlap = 0, nil
+		if x.norm > 0 {
+			l.scale = 1 / x.norm
+		}
+		if x.compensate {
+			l.overlap = c.overlap().first
 		}
 	}
 	grow(&l.re, size)
@@ -38,14 +38,25 @@ func (c *Correlator) correlogram(channel string, a, b *frameSpectra, f framing, 
 	c.plan(size).Forward(l.im, l.re) // parts swapped: the inverse, unscaled
 	rate := c.grid.SampleRate
 	l.step = float64(f.size) / rate / float64(size)
-	l.origin = origin
+	l.origin = x.origin
 	l.maxLag = f.maxLag() / rate
 	l.frame = float64(f.length) / rate
 	return l
 }
 
+// lagsSize is the number of lags of a correlogram.
+func (c *Correlator) lagsSize() int { return lagsSizeOf(c.runs[len(c.runs)-1][1] - c.runs[0][0]) }
+
+func lagsSizeOf(bins int) int {
+	size := 2
+	for size < 2*bins {
+		size *= 2
+	}
+	return size
+}
+
 // sumProducts adds conj(a) b over all frames and occupied bins into cross.
-func (c *Correlator) sumProducts(a, b *frameSpectra, f framing) {
+func (c *Correlator) sumProducts(a, b frameSpectra, f framing) {
 	base := c.runs[0][0]
 	for k := range f.count {
 		aRe, aIm := a.frame(k, f.size)
@@ -63,7 +74,7 @@ func (c *Correlator) sumProducts(a, b *frameSpectra, f framing) {
 }
 
 // sumPhases adds the phases of conj(a) b, as numbers of magnitude 1, into cross.
-func (c *Correlator) sumPhases(a, b *frameSpectra, f framing) {
+func (c *Correlator) sumPhases(a, b frameSpectra, f framing) {
 	base := c.runs[0][0]
 	for k := range f.count {
 		aRe, aIm := a.frame(k, f.size)

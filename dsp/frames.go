@@ -16,6 +16,12 @@ const (
 	// Frames shorter than this resolve too little of the spectrum: the capture is then one frame, too.
 	shortFrame = 1024 // samples
 
+	// What many receivers may cost, in points of transforms (2^26 are about two seconds of a processor): those of
+	// all pairs to lags, those of pairs that are cut again, and those that compare two bands.
+	maxWork             = 1 << 26
+	maxRecutWork        = 1 << 25
+	maxSignificanceWork = 1 << 24
+
 	// The single frame of a short capture rises and falls over this fraction of it and is padded with zeros to
 	// at least 1.75 times its length, so that lags up to 3/4 of it do not wrap.
 	taperFraction = 0.25
@@ -52,20 +58,34 @@ func (f framing) maxLag() float64 {
 }
 
 // newFraming applies the rule for frames ("long rather than many"), or cuts frames of a given length
-// when that is not 0. The largest lag expected is reach samples.
-func newFraming(samples int, rate, reach float64, frameLength int) (framing, error) {
+// when that is not 0. The largest lag expected is reach samples. Where one frame of the whole capture would be too
+// long to transform for every pair, frames are as long as the reach needs, or as that bound lets them be.
+func newFraming(samples int, rate, reach float64, frameLength, pairs int) (framing, error) {
 	if frameLength != 0 {
 		if samples < frameLength {
 			return framing{}, refuse("too_short", "%d common samples; frame_length is %d", samples, frameLength)
 		}
 		return hannFraming(samples, frameLength), nil
 	}
+	most := largestFrame(pairs)
 	longest := max(longFrame, longFrameSeconds*rate, longFrameLags*reach)
-	length := powerOfTwoUpTo(min(samples/2, int(min(longest, maxFFT/2))*2-1))
+	length := powerOfTwoUpTo(min(samples/2, int(min(longest, float64(most)))*2-1))
 	if float64(length) >= lagsPerFrame*reach && length >= shortFrame {
 		return hannFraming(samples, length), nil
 	}
-	return wholeFraming(samples), nil
+	if f := wholeFraming(samples); f.size <= most {
+		return f, nil
+	}
+	for float64(length) < 2*reach && 2*length <= min(samples, most) {
+		length *= 2
+	}
+	return hannFraming(samples, length), nil
+}
+
+// largestFrame is the largest transform of a frame, such that those of all pairs to lags, each twice as long,
+// stay within maxWork.
+func largestFrame(pairs int) int {
+	return powerOfTwoUpTo(max(shortFrame, min(maxFrameLength, maxWork/(2*pairs))))
 }
 
 func hannFraming(samples, length int) framing {
@@ -78,7 +98,6 @@ func hannFraming(samples, length int) framing {
 }
 
 func wholeFraming(samples int) framing {
-	samples = min(samples, maxFFT/2)
 	size := 1
 	for float64(size) < padding*float64(samples) {
 		size *= 2

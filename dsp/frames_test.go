@@ -11,19 +11,24 @@ func TestFramingRule(t *testing.T) {
 		samples        int
 		rate, reach    float64 // Hz, s
 		frameLength    int
+		pairs          int
 		length, frames int
 		whole          bool
 	}{
-		{"a third of a second", 4480, 12000, 2e-3, 0, 2048, 4, false},
-		{"half a minute", 348000, 12000, 2e-3, 0, 8192, 84, false},
-		{"a second, fast", 2400000, 2.4e6, 1e-4, 0, 262144, 18, false},
-		{"5 ms, far apart", 5000, 1e6, 1.7e-3, 0, 5000, 1, true},
-		{"5 ms, near", 5000, 1e6, 1e-5, 0, 2048, 4, false},
-		{"few samples", 200, 12000, 1e-5, 0, 200, 1, true},
-		{"as asked", 4480, 12000, 2e-3, 512, 512, 17, false},
-		{"just a frame", 512, 12000, 2e-3, 512, 512, 1, false},
+		{"a third of a second", 4480, 12000, 2e-3, 0, 3, 2048, 4, false},
+		{"half a minute", 348000, 12000, 2e-3, 0, 3, 8192, 84, false},
+		{"a second, fast", 2400000, 2.4e6, 1e-4, 0, 3, 262144, 18, false},
+		{"5 ms, far apart", 5000, 1e6, 1.7e-3, 0, 3, 5000, 1, true},
+		{"5 ms, near", 5000, 1e6, 1e-5, 0, 3, 2048, 4, false},
+		{"few samples", 200, 12000, 1e-5, 0, 3, 200, 1, true},
+		{"as asked", 4480, 12000, 2e-3, 512, 3, 512, 17, false},
+		{"many receivers, far apart", 131072, 12000, 1, 0, 496, 65536, 3, false},
+		{"some receivers, very far apart", 299566, 12000, 6, 0, 91, 262144, 2, false},
+		{"two receivers, whole", 500000, 12000, 10, 0, 1, 500000, 1, true},
+		{"two receivers, too long for one frame", 2097152, 12000, 43, 0, 1, 1048576, 3, false},
+		{"just a frame", 512, 12000, 2e-3, 512, 3, 512, 1, false},
 	} {
-		f, err := newFraming(c.samples, c.rate, c.reach*c.rate, c.frameLength)
+		f, err := newFraming(c.samples, c.rate, c.reach*c.rate, c.frameLength, c.pairs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,6 +40,27 @@ func TestFramingRule(t *testing.T) {
 		}
 		if f.maxLag() < c.reach*c.rate {
 			t.Errorf("%s: lags up to %g samples, reach %g", c.name, f.maxLag(), c.reach*c.rate)
+		}
+	}
+}
+
+// TestFramesAreBounded: whatever comes, all transforms are within what FFT takes, and those to lags of all pairs
+// within maxWork.
+func TestFramesAreBounded(t *testing.T) {
+	for _, samples := range []int{minGrid, 1000, 40_000, 131072, 600_000, 4 << 20, maxFFT, 5 * maxFFT} {
+		for _, receivers := range []int{2, 3, 8, 32} {
+			for _, rate := range []float64{12000, 100e6} {
+				for _, share := range []float64{0, 0.01, 0.1, 0.25} {
+					pairs := PairCount(receivers)
+					f, err := newFraming(samples, rate, share*float64(samples), 0, pairs)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if lags := lagsSizeOf(f.size); lags > maxFFT || pairs*lags > maxWork || f.size < f.length || f.length > samples {
+						t.Errorf("%d receivers, %d samples: %+v", receivers, samples, f)
+					}
+				}
+			}
 		}
 	}
 }

@@ -10,27 +10,46 @@ func (s *frameSpectra) grow(n int) {
 	grow(&s.im, n)
 }
 
+// largePlan is the size above which a plan's memory, 12 bytes a point, is worth looking after.
+const largePlan = 1 << 17
+
 func (c *Correlator) plan(size int) *FFT {
 	p := c.plans[size]
 	if p == nil {
 		var err error
 		if p, err = NewFFT(size); err != nil {
-			panic(err) // framing keeps sizes within what FFT takes
+			panic(err) // frames are at most maxFrameLength, correlograms twice that rounded up: far less than maxFFT
 		}
 		c.plans[size] = p
 	}
 	return p
 }
 
+// dropPlans drops the large plans of earlier captures that are too large for the one in hand.
+func (c *Correlator) dropPlans() {
+	for size := range c.plans {
+		if size > largePlan && size > lagsSizeOf(c.framing.size) {
+			delete(c.plans, size)
+		}
+	}
+}
+
+// spectrum returns receiver i's frames.
+func (c *Correlator) spectrum(i int) frameSpectra {
+	n := c.framing.count * c.framing.size
+	return frameSpectra{c.spectra.re[i*n : (i+1)*n], c.spectra.im[i*n : (i+1)*n]}
+}
+
 // transform fills receiver i's spectra and its summed power.
 func (c *Correlator) transform(i int) {
 	g := c.grid
+	s := c.spectrum(i)
 	c.scale[i] = unitScale(g.Re[i], g.Im[i])
-	c.frames(&c.spectrum[i], g.Re[i], g.Im[i], c.taper.of(c.framing), c.scale[i], c.framing)
-	power := grow(&c.power[i], c.framing.size)
+	c.frames(s, g.Re[i], g.Im[i], c.taper.of(c.framing), c.scale[i], c.framing)
+	power := c.power[i]
 	clear(power)
 	for k := range c.framing.count {
-		re, im := c.spectrum[i].frame(k, c.framing.size)
+		re, im := s.frame(k, c.framing.size)
 		for j := range power {
 			power[j] += re[j]*re[j] + im[j]*im[j]
 		}
@@ -42,8 +61,7 @@ func (s *frameSpectra) frame(k, size int) (re, im []float32) {
 }
 
 // frames transforms the frames of one receiver's samples.
-func (c *Correlator) frames(dst *frameSpectra, inRe, inIm, window []float32, scale float32, f framing) {
-	dst.grow(f.count * f.size)
+func (c *Correlator) frames(dst frameSpectra, inRe, inIm, window []float32, scale float32, f framing) {
 	plan := c.plan(f.size)
 	for k := range f.count {
 		re, im := dst.frame(k, f.size)
