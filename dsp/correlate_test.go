@@ -225,7 +225,9 @@ func TestCorrelateIsEfficientAndUnbiased(t *testing.T) {
 		{250e3, 200e3, 0.005, 15, 1.7e-3, 1.25},
 	}
 	trials := 120
-	if !testing.Short() {
+	if raceDetector {
+		trials = 30
+	} else if !testing.Short() {
 		trials = 150
 		rows = append(rows,
 			row{30e3, 3e3, 0.05, 15, 1e-5, 1.25},
