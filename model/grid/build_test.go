@@ -64,7 +64,7 @@ func TestModelAgreesWithLocate(t *testing.T) {
 		scenes = 40
 	}
 	r := rand.New(rand.NewPCG(7, 7))
-	faults := []fault{clean, offByMilliseconds, displacedPair, strongEcho}
+	faults := []fault{clean, offByMilliseconds, displacedPair, strongEcho, outsideNetwork}
 	off := 0
 	for i := range scenes {
 		f := rounded(&randomScene(r, 2+r.IntN(7), faults[i%len(faults)]).features)

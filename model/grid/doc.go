@@ -9,9 +9,16 @@
 // confidence. A receiver may be left out: by hypothesis, or because its clock is plainly off or
 // it hears nothing of the signal.
 //
+// Of an emitter outside the network, more than 2.5 times as far from the receivers' centroid as
+// any of them, delays tell the bearing and hardly the distance, and the grid ends at 4 times. So
+// from 10 % of the probability out there the ellipse is stretched along the bearing, at 15 % until
+// it holds what lies ten times out, and the confidence falls to nothing. The position reported is
+// then some place on the bearing.
+//
 // Where it ends: an echo at one of three receivers looks like a place. Two receivers, or three of
 // which one is left out, leave a line, and the ellipse is at least as long as the network. Where
 // the error budget is larger than the network, the answer is the prior's: an emitter is about as
-// far from the receivers' centroid as they are. A clock that is off by less than its lag window
-// can only be told from its residual.
+// far from the receivers' centroid as they are. One that is outside is then missed, as it is by
+// two receivers, and a confidence of half or less is all that says so. A clock that is off by
+// less than its lag window can only be told from its residual.
 package grid

@@ -16,10 +16,11 @@ func Locate(f *Features) Estimate {
 	s, m := e.refine(coarse.next(coarse.moments()))
 	fix, confidence, seen := answer(found, mode{m, s})
 
-	used := e.used(seen.posterior())
+	used, far := e.used(seen.posterior()), coarse.outside()
 	return Estimate{
-		Position: fix.mean, Covariance: e.honest(fix.cov, count(used)), Confidence: confidence,
-		Used: used, Residual: e.residuals(peaks, used, fix.mean)}
+		Position: fix.mean, Covariance: e.honest(fix.cov, count(used), far),
+		Confidence: confidence * far.inside(),
+		Used:       used, Residual: e.residuals(peaks, used, fix.mean)}
 }
 
 // used tells the receivers that take part: those active whose own hypothesis is not the likely one.

@@ -103,14 +103,16 @@ func (s *surface) posterior() []float64 {
 }
 
 // honest is a covariance that says no more than is known. With fewer than three receivers the
-// emitter is somewhere on a line, and the major axis shows it. A millionth of the trace keeps the
-// covariance one in single precision too.
-func (e *evidence) honest(c [3]float64, receivers int) [3]float64 {
-	floor := minRoundness * (c[0] + c[1])
-	line := [3]float64{}
+// emitter is somewhere on a line, and the major axis shows it. With more it may be outside. A
+// millionth of the trace keeps the covariance one in single precision too.
+func (e *evidence) honest(c [3]float64, receivers int, o outside) [3]float64 {
 	if receivers < 3 {
 		variance, u := windowAxes(c)
-		line = turn([3]float64{max(math.Pow(lineAxis*e.spread/chi95, 2)-variance[0], 0), 0, 0}, u)
+		line := turn([3]float64{max(math.Pow(lineAxis*e.spread/chi95, 2)-variance[0], 0), 0, 0}, u)
+		c = [3]float64{c[0] + line[0], c[1] + line[1], c[2] + line[2]}
+	} else {
+		c = o.widen(c, e.spread)
 	}
-	return [3]float64{c[0] + line[0] + floor, c[1] + line[1] + floor, c[2] + line[2]}
+	floor := minRoundness * (c[0] + c[1])
+	return [3]float64{c[0] + floor, c[1] + floor, c[2]}
 }

@@ -106,14 +106,15 @@ func (n *network) used(ends chainEnds, fix networkFix, active value) value {
 }
 
 // honest is the graph of the method of that name.
-func (n *network) honest(e *networkEvidence, c covariances, used value) []value {
-	floor := n.scale(n.Add(c.xx, c.yy), minRoundness)
+func (n *network) honest(e *networkEvidence, c covariances, used value, o networkOutside) []value {
 	along, _, ux, uy := n.windowAxes(c)
 	least := n.square(n.scale(e.spread, lineAxis/chi95))
 	none := n.like(along, 0)
-	missing := n.Max(n.Sub(least, along), none)
-	missing = n.Where(n.Less(n.countOf(used), n.Float64(2.5)), missing, none)
-	line := n.turn(covariances{missing, none, none}, ux, uy)
-	return []value{
-		n.Add(n.Add(c.xx, line.xx), floor), n.Add(n.Add(c.yy, line.yy), floor), n.Add(c.xy, line.xy)}
+	line := n.turn(covariances{n.Max(n.Sub(least, along), none), none, none}, ux, uy)
+	wide, few := n.widening(e, o), n.Less(n.countOf(used), n.Float64(2.5))
+	xx := n.Add(c.xx, n.Where(few, line.xx, wide.xx))
+	yy := n.Add(c.yy, n.Where(few, line.yy, wide.yy))
+	xy := n.Add(c.xy, n.Where(few, line.xy, wide.xy))
+	floor := n.scale(n.Add(xx, yy), minRoundness)
+	return []value{n.Add(xx, floor), n.Add(yy, floor), xy}
 }

@@ -30,7 +30,8 @@ func (n *network) parabola() *pairPeaks {
 	logs := n.exactLog(n.limit(three, minRho, maxRho))
 	l, m, r := n.Slice(logs, 2, 0, 1), n.Slice(logs, 2, 1, 2), n.Slice(logs, 2, 2, 3)
 	at := n.GatherElements(n.lag, middle, 2)
-	step := n.limit(n.Sub(n.GatherElements(n.lag, right, 2), at), minStep, maxLag)
+	ends := n.Sub(n.Slice(n.lag, 2, lags-1, lags), n.Slice(n.lag, 2, 0, 1))
+	step := n.limit(n.scale(ends, 1.0/(lags-1)), minStep, maxLag)
 
 	bend := n.atLeast(n.Sub(n.scale(m, 2), n.Add(l, r)), tiny)
 	slope := n.Sub(r, l)

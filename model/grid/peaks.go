@@ -46,7 +46,8 @@ func (k *peak) parabola(rho, lag []float64) {
 			top = i
 		}
 	}
-	step := clip(lag[top+1]-lag[top], minStep, maxLag)
+	// From end to end: between neighbours single precision is too coarse for a wide band's lags.
+	step := clip((lag[len(lag)-1]-lag[0])/float64(len(lag)-1), minStep, maxLag)
 	left := math.Log(clip(rho[top-1], minRho, maxRho))
 	middle := math.Log(clip(rho[top], minRho, maxRho))
 	right := math.Log(clip(rho[top+1], minRho, maxRho))

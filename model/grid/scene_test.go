@@ -26,6 +26,7 @@ const (
 	offByMilliseconds
 	displacedPair
 	strongEcho
+	outsideNetwork
 )
 
 const (
@@ -58,7 +59,7 @@ func randomScene(r *rand.Rand, receivers int, wrong fault) *scene {
 		p[2] = surfaceHeight(p[0], p[1])
 		s.spread = max(s.spread, math.Hypot(p[0], p[1]))
 	}
-	s.placeEmitter(r)
+	s.placeEmitter(r, wrong)
 	n := int(duration * bandwidth)
 	snr := make([]float64, receivers)
 	delay := make([]float64, receivers)
@@ -92,8 +93,15 @@ func randomScene(r *rand.Rand, receivers int, wrong fault) *scene {
 	return s
 }
 
-// placeEmitter puts the emitter at up to 1.5 times the way from the centroid to the edge.
-func (s *scene) placeEmitter(r *rand.Rand) {
+// placeEmitter puts the emitter at up to 1.5 times the way from the centroid to the edge, or, where
+// it is outside, at 2 to 10 a.
+func (s *scene) placeEmitter(r *rand.Rand, wrong fault) {
+	if wrong == outsideNetwork {
+		sin, cos := math.Sincos(2 * math.Pi * r.Float64())
+		d := logUniform(r, 2*s.spread, min(10*s.spread, 1000e3))
+		s.emitter = [2]float64{d * cos, d * sin}
+		return
+	}
 	i, j := r.IntN(len(s.features.ReceiverPosition)), r.IntN(len(s.features.ReceiverPosition))
 	p, q := s.features.ReceiverPosition[i], s.features.ReceiverPosition[j]
 	t, reach := r.Float64(), 1.5*math.Sqrt(r.Float64())
