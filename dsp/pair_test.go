@@ -108,7 +108,7 @@ func TestAPairThatIsNotCutAgainIsConsistent(t *testing.T) {
 
 // TestMemoryIsThatOfOneCapture after captures of few long and of many short recordings, all of one size together.
 func TestMemoryIsThatOfOneCapture(t *testing.T) {
-	const total = 1 << 18 // samples
+	const total = 1 << 17 // samples
 	rng := rand.New(rand.NewPCG(24, 1))
 	noise := noiseSignal(rng, total/2, 12000)
 	a := NewAligner()
