@@ -138,9 +138,8 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"up", "--fast"}, "unknown flag: --fast"},
 		{[]string{"up", "--log-level", "loud"}, `log-level is "loud"; want debug, info, warn or error`},
 		{[]string{"worker", "--log-format", "xml"}, `log-format is "xml"; want text or json`},
-		{[]string{"worker", "--nats", ""}, "no NATS URL is given; want for example nats://127.0.0.1:4222"},
-		{[]string{"worker", "--nats-creds", "/absent"}, "credentials file cannot be used"},
-		{[]string{"up", "--nats-listen", "4222", "--data-dir", t.TempDir()}, "want host:port, for example 127.0.0.1:4222"},
+		{[]string{"watch", "--nats", ""}, "no NATS URL is given; want for example nats://127.0.0.1:4222"},
+		{[]string{"watch", "--nats-creds", "/absent"}, "credentials file cannot be used"},
 		{[]string{"watch", "--format", "xml"}, `format is "xml"; want line, json or geojson`},
 		{[]string{"watch", "--count", "many"}, `invalid argument "many" for "--count" flag`},
 		{[]string{"watch", "--timeout", "20ms", "--nats", "nats://127.0.0.1:1"}, "no NATS server answered at nats://127.0.0.1:1"},
@@ -224,9 +223,11 @@ func TestBadListen(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), "http-listen: ") || !strings.Contains(err.Error(), says) {
 			t.Errorf("worker --http-listen %s: %v; want %q", address, err, says)
 		}
+	}
+	for address, says := range map[string]string{taken: "in use", "4222": "want host:port, for example 127.0.0.1:4222"} {
 		up := upOptions{http: "127.0.0.1:0", nats: address, dataDir: t.TempDir()}
-		if err := up.serve(t.Context(), modeltest.Runtime(t), io.Discard, quietLog()); err == nil {
-			t.Errorf("up --nats-listen %s works", address)
+		if err := up.serve(t.Context(), modeltest.Runtime(t), io.Discard, quietLog()); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("up --nats-listen %s: %v; want %q", address, err, says)
 		}
 	}
 }

@@ -178,6 +178,20 @@ func (h *house) stored(t testing.TB, stream string) int {
 	return int(info.CachedInfo().State.Msgs)
 }
 
+// fixesOf is how many fixes the stream holds on one subject.
+func (h *house) fixesOf(t testing.TB, subject string) int {
+	t.Helper()
+	stream, err := h.js.Stream(t.Context(), jetstream.StreamFixes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := stream.Info(t.Context(), natsjs.WithSubjectFilter(subject))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(info.State.Subjects[subject])
+}
+
 // waitUntilEmpty waits until the workers have settled every capture.
 func (h *house) waitUntilEmpty(t testing.TB) {
 	t.Helper()

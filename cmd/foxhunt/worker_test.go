@@ -155,15 +155,7 @@ func testDeduplicates(t *testing.T, h *house) {
 	if fix := h.nextFix(t); fix.CaptureID != capture.ID {
 		t.Errorf("a fix of %s; want %s", fix.CaptureID, capture.ID)
 	}
-	stream, err := h.js.Stream(t.Context(), jetstream.StreamFixes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := stream.Info(t.Context(), natsjs.WithSubjectFilter("fixes.demo.twice"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := info.State.Subjects["fixes.demo.twice"]; n != 1 {
+	if n := h.fixesOf(t, "fixes.demo.twice"); n != 1 {
 		t.Errorf("the stream holds %d fixes of one capture", n)
 	}
 }
@@ -189,7 +181,7 @@ func testWatch(t *testing.T, h *house) {
 	waitFor(t, "three watchers", func() bool { return h.watchers(t) == before+3 })
 	h.nats.Publish("truth.simulated.nobody", []byte("no truth")) // anybody may
 	h.js.Publish(ctx, "fixes.simulated.nobody", []byte("no fix"))
-	must(t, "simulate", "--nats", h.server.ClientURL(), "--network", "simulated", "--rate", "1000", "--count", "4")
+	must(t, "simulate", "--nats", h.server.ClientURL(), "--network", "simulated", "--rate", "20", "--count", "4")
 	var ids []string
 	for range 4 {
 		ids = append(ids, h.nextSimulated(t).CaptureID)
@@ -212,7 +204,7 @@ func testDemo(t *testing.T, h *house) {
 	var out syncBuffer
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- runDemo(ctx, h.conn, 100, &out, quietLog()) }()
+	go func() { ended <- runDemo(ctx, h.conn, 20, &out, quietLog()) }()
 	waitFor(t, "four fixes", func() bool { return strings.Count(out.String(), "\n") >= 4 })
 	cancel()
 	if err := <-ended; err != nil {
@@ -486,10 +478,10 @@ func TestLag(t *testing.T) {
 	if err := h.js.DeleteStream(t.Context(), jetstream.StreamFixes); err != nil {
 		t.Fatal(err)
 	}
-	h.publish(t, captureSubject("slow", "a"), encode(t, capture))
+	h.publish(t, captureSubject("slow", "held"), encode(t, capture))
 	waitFor(t, "lag in /metrics", func() bool {
-		lag, _ := metric(t, address, `foxhunt_subject_lag_captures{subject="captures.slow.a"}`)
-		age, _ := metric(t, address, `foxhunt_subject_oldest_age_seconds{subject="captures.slow.a"}`)
+		lag, _ := metric(t, address, `foxhunt_subject_lag_captures{subject="captures.slow.held"}`)
+		age, _ := metric(t, address, `foxhunt_subject_oldest_age_seconds{subject="captures.slow.held"}`)
 		inFlight, _ := metric(t, address, "foxhunt_consumer_in_flight_captures")
 		return lag == 1 && age > 0 && inFlight == 1
 	})
@@ -500,11 +492,11 @@ func TestLag(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.waitUntilEmpty(t)
-	if n := h.stored(t, jetstream.StreamFixes); n != 1 {
-		t.Errorf("%d fixes; want the one that was held back", n)
+	if n := h.fixesOf(t, "fixes.slow.held"); n != 1 {
+		t.Errorf("%d fixes of the capture that was held back; want 1", n)
 	}
 	waitFor(t, "no lag in /metrics", func() bool {
-		lag, ok := metric(t, address, `foxhunt_subject_lag_captures{subject="captures.slow.a"}`)
+		lag, ok := metric(t, address, `foxhunt_subject_lag_captures{subject="captures.slow.held"}`)
 		return ok && lag == 0
 	})
 }
