@@ -6,7 +6,8 @@
 // their convex hull stretched by 1.5 about the centroid, all on ground of one height up
 // to 2500 m, give or take 100 m; a noise-like signal of 3 to 200 kHz, -5 to 30 dB over
 // the noise, heard for 5 ms to 1 s, as long as that is 100 times the inverse of the
-// bandwidth or more; clock errors of 0.1 to 20 us. In one scene of three the receivers
+// bandwidth or more; clock errors of 0.1 to 20 us; a carrier at VHF or above, because the
+// budgets below are large for a network of that size and have a case of their own. In one scene of three the receivers
 // differ in rate and sample format and the emitter lies beside the middle of their band.
 //
 // What errs, errs just as stated: the stated standard deviations of clocks and paths are

@@ -113,8 +113,8 @@ func TestDefaultModelHoldsTheTruth(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range report.Cases {
-		if c.Name == "outside" {
-			continue // the default model errs there more often than it may: the command says how often
+		if len(c.Checks) == 0 {
+			continue // nothing is owed
 		}
 		if c.Sound.High < 0.9 || c.Unanswered.Count > 1 {
 			t.Errorf("%s: 95 %% ellipses hold %s of %d fixes; refused %v", c.Title, c.Inside95, c.Fixes, c.Refused)
@@ -175,9 +175,6 @@ func TestRefusalsCount(t *testing.T) {
 		{"two_receivers", two, 2, false},
 		{"one_mast", two, 1, true},
 		{"one_mast", []result{{refusal: "no_baseline"}}, 0, true},
-		{"outside", two, 2, false},
-		{"outside", []result{{refusal: "outside_network"}, {refusal: "outside_network"}}, 0, true},
-		{"outside", []result{{refusal: "deaf"}, {refusal: "deaf"}}, 2, false},
 	} {
 		all := kinds()
 		k := &all[slices.IndexFunc(all, func(k kind) bool { return k.name == c.kind })]

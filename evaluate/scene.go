@@ -91,7 +91,7 @@ func (s *scene) equip(r *rand.Rand) {
 
 // transmit makes the emitter, each path with an error of the budget's size.
 func (s *scene) transmit(k *kind, r *rand.Rand) {
-	frequency := s.carrier(r)
+	frequency := s.carrier(k, r)
 	s.propagation = features.Budget{}.For("", frequency, s.bandwidth).Propagation
 	e := sim.Emitter{Name: "emitter", Position: s.emitter, Frequency: frequency, Waveform: s.waveform(k, r)}
 	level := -5 + 35*r.Float64()
@@ -105,13 +105,13 @@ func (s *scene) transmit(k *kind, r *rand.Rand) {
 	s.sim.Emitters = []sim.Emitter{e}
 }
 
-// carrier draws the frequency: 3 of 4 scenes at VHF or above, the others at HF and at
-// long and medium waves alike.
-func (s *scene) carrier(r *rand.Rand) float64 {
-	switch u := r.Float64(); {
-	case u < 0.125:
+// carrier draws the frequency: VHF or above, where the budget is small beside the clocks' errors of 0.1 to 20 us; or long
+// and medium waves, and short waves, alike.
+func (s *scene) carrier(k *kind, r *rand.Rand) float64 {
+	switch {
+	case k.belowVHF && r.IntN(2) == 0:
 		return logUniform(r, max(60e3, 2*s.bandwidth), 3e6)
-	case u < 0.25:
+	case k.belowVHF:
 		return logUniform(r, 3e6, 30e6)
 	}
 	return logUniform(r, 30e6, 1e9)

@@ -36,8 +36,8 @@ const (
 	lineAxis      = 2.2  // with two receivers the 95 % semi-major axis is at least this many a
 
 	outsideFrom    = 2.5  // an emitter is outside that is this many a from the centroid
-	outsideNone    = 0.1  // up to this share of the probability there nothing is added; the prior alone gives 0.09
-	outsideSure    = 0.15 // from this share on outsideReach is
+	outsideNone    = 0.07 // up to this share of the probability there nothing is added
+	outsideSure    = 0.1  // from this share on outsideReach is
 	outsideReach   = 8.0  // standard deviation towards an emitter outside, in a
 	outsideBreadth = 0.05 // radians: error of its bearing, besides what the cells outside say
 
