@@ -33,11 +33,11 @@ const (
 	modeShare     = 0.8  // from this confidence on the best mode alone is reported
 	wholeShare    = 0.5  // below this share of the modes' mass the chain around everything lost one
 	restMargin    = 1.1  // see repeats
-	lineAxis      = 2.2  // with two receivers the 95 % semi-major axis is at least this many a
+	lineAxis      = 2.5  // with two receivers the 95 % semi-major axis is at least this many a
 
 	outsideFrom    = 2.5  // an emitter is outside that is this many a from the centroid
-	outsideNone    = 0.07 // up to this share of the probability there nothing is added
-	outsideSure    = 0.1  // from this share on outsideReach is
+	outsideNone    = 0.08 // up to this share of the probability there nothing is added
+	outsideSure    = 0.12 // from this share on outsideReach is
 	outsideReach   = 8.0  // standard deviation towards an emitter outside, in a
 	outsideBreadth = 0.05 // radians: error of its bearing, besides what the cells outside say
 

@@ -11,7 +11,7 @@
 //
 // Of an emitter outside the network, more than 2.5 times as far from the receivers' centroid as
 // any of them, delays tell the bearing and hardly the distance, and the grid ends at 4 times. So
-// from 7 % of the probability out there the ellipse is stretched along the bearing, at 10 % until
+// from 8 % of the probability out there the ellipse is stretched along the bearing, at 12 % until
 // it holds what lies ten times out, and the confidence falls to nothing. The position reported is
 // then some place on the bearing.
 //
