@@ -34,6 +34,7 @@ const (
 	wholeShare    = 0.5  // below this share of the modes' mass the chain around everything lost one
 	restMargin    = 1.1  // see repeats
 	lineAxis      = 2.5  // with two receivers the 95 % semi-major axis is at least this many a
+	lineBend      = 0.3  // share of the covariance added with two receivers: the line is a hyperbola, the ellipse straight
 
 	outsideFrom    = 2.5  // an emitter is outside that is this many a from the centroid
 	outsideNone    = 0.08 // up to this share of the probability there nothing is added

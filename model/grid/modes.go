@@ -109,7 +109,9 @@ func (e *evidence) honest(c [3]float64, receivers int, o outside) [3]float64 {
 	if receivers < 3 {
 		variance, u := windowAxes(c)
 		line := turn([3]float64{max(math.Pow(lineAxis*e.spread/chi95, 2)-variance[0], 0), 0, 0}, u)
-		c = [3]float64{c[0] + line[0], c[1] + line[1], c[2] + line[2]}
+		for i := range c {
+			c[i] += lineBend*c[i] + line[i]
+		}
 	} else {
 		c = o.widen(c, e.spread)
 	}

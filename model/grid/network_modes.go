@@ -112,9 +112,10 @@ func (n *network) honest(e *networkEvidence, c covariances, used value, o networ
 	none := n.like(along, 0)
 	line := n.turn(covariances{n.Max(n.Sub(least, along), none), none, none}, ux, uy)
 	wide, few := n.widening(e, o), n.Less(n.countOf(used), n.Float64(2.5))
-	xx := n.Add(c.xx, n.Where(few, line.xx, wide.xx))
-	yy := n.Add(c.yy, n.Where(few, line.yy, wide.yy))
-	xy := n.Add(c.xy, n.Where(few, line.xy, wide.xy))
+	bent := func(line, c value) value { return n.Add(line, n.scale(c, lineBend)) }
+	xx := n.Add(c.xx, n.Where(few, bent(line.xx, c.xx), wide.xx))
+	yy := n.Add(c.yy, n.Where(few, bent(line.yy, c.yy), wide.yy))
+	xy := n.Add(c.xy, n.Where(few, bent(line.xy, c.xy), wide.xy))
 	floor := n.scale(n.Add(xx, yy), minRoundness)
 	return []value{n.Add(xx, floor), n.Add(yy, floor), xy}
 }
