@@ -378,8 +378,18 @@ func TestPublishRaw(t *testing.T) {
 	}
 }
 
-// capture reads a capture as it is stored.
+// capture reads a capture as it is stored, on its subject and under its own id.
 func (h *house) capture(t *testing.T, sequence int, subject string) *messages.Capture {
+	t.Helper()
+	message, c := h.storedCapture(t, sequence)
+	if message.Subject != subject || message.Header.Get("Nats-Msg-Id") != c.ID {
+		t.Errorf("capture %d is on %s under the id %s; want %s and %s", sequence, message.Subject, message.Header.Get("Nats-Msg-Id"), subject, c.ID)
+	}
+	return c
+}
+
+// storedCapture reads the message of a capture, and the capture.
+func (h *house) storedCapture(t *testing.T, sequence int) (*natsjs.RawStreamMsg, *messages.Capture) {
 	t.Helper()
 	stream, err := h.js.Stream(t.Context(), jetstream.StreamCaptures)
 	if err != nil {
@@ -393,10 +403,7 @@ func (h *house) capture(t *testing.T, sequence int, subject string) *messages.Ca
 	if err := c.Decode(message.Data); err != nil {
 		t.Fatal(err)
 	}
-	if message.Subject != subject || message.Header.Get("Nats-Msg-Id") != c.ID {
-		t.Errorf("capture %d is on %s under the id %s; want %s and %s", sequence, message.Subject, message.Header.Get("Nats-Msg-Id"), subject, c.ID)
-	}
-	return c
+	return message, c
 }
 
 // TestPublishTooMuch expects 9 MB to be refused before anything is stored, by publish and by the server's own limit.
@@ -472,7 +479,7 @@ func TestSimulate(t *testing.T) {
 	}
 	var emitters []string
 	for i := range 8 {
-		message := h.captureOf(t, i+1)
+		_, message := h.storedCapture(t, i+1)
 		truth := truths[message.ID]
 		if truth == nil || len(message.Receivers) != 7 || truth.Time != messages.Instant(message.StartTime()) {
 			t.Fatalf("capture %s has %d receivers and the truth %+v", message.ID, len(message.Receivers), truth)
@@ -486,23 +493,6 @@ func TestSimulate(t *testing.T) {
 	if _, err := command(t.Context(), "simulate", "--nats", h.server.ClientURL(), "--rate", "0"); err == nil || err.Error() != "rate is 0; want more than 0" {
 		t.Errorf("a rate of 0: %v", err)
 	}
-}
-
-func (h *house) captureOf(t *testing.T, sequence int) *messages.Capture {
-	t.Helper()
-	stream, err := h.js.Stream(t.Context(), jetstream.StreamCaptures)
-	if err != nil {
-		t.Fatal(err)
-	}
-	message, err := stream.GetMsg(t.Context(), uint64(sequence))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &messages.Capture{}
-	if err := c.Decode(message.Data); err != nil {
-		t.Fatal(err)
-	}
-	return c
 }
 
 // TestSimulateEndsWithItsContext expects Ctrl-C to be no error.
