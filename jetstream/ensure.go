@@ -73,7 +73,24 @@ func (c *Conn) reconcile(ctx context.Context, t Topology, change bool) ([]Differ
 		}
 		all = append(all, diffs...)
 	}
+	for _, bucket := range []js.KeyValueConfig{t.Leases, t.Claims} {
+		if err := c.ensureBucket(ctx, bucket); err != nil {
+			return all, explainSetup("key-value bucket "+bucket.Bucket, err)
+		}
+	}
 	return all, nil
+}
+
+// ensureBucket makes a bucket that is missing.
+func (c *Conn) ensureBucket(ctx context.Context, want js.KeyValueConfig) error {
+	_, err := c.js.KeyValue(ctx, want.Bucket)
+	if errors.Is(err, js.ErrBucketNotFound) {
+		_, err = c.js.CreateKeyValue(ctx, want)
+		if errors.Is(err, js.ErrBucketExists) { // another process was faster
+			err = nil
+		}
+	}
+	return err
 }
 
 // smallestShare is the least of a topology's MaxBytes that streams are made with: 1/256, 64 MiB of 16 GiB.

@@ -13,6 +13,9 @@ const (
 	StreamDead       = "DEAD"
 	StreamAdvisories = "ADVISORIES"
 
+	BucketLeases = "foxhunt-leases" // who leads, where only one of several processes may
+	BucketClaims = "foxhunt-claims" // captures that a worker took out of turn
+
 	ConsumerWorkers = "workers" // shared by all workers
 	ConsumerReaper  = "reaper"  // reads the advisories about captures that were delivered too often
 )
@@ -31,6 +34,8 @@ type Topology struct {
 	Advisories js.StreamConfig
 	Workers    js.ConsumerConfig
 	Reaper     js.ConsumerConfig
+	Leases     js.KeyValueConfig
+	Claims     js.KeyValueConfig
 }
 
 // DefaultTopology returns defaults that are safe on a single machine:
@@ -45,6 +50,8 @@ type Topology struct {
 //   - workers: a capture not acknowledged within 30 s is delivered again, 20 times in all; at most 8,192 captures are with
 //     workers at once. A worker gives a capture up by itself after 8 deliveries that failed; the server's own limit is well
 //     above that, because what a stopping worker gives back counts, too. It catches captures whose workers died.
+//   - foxhunt-leases: key-value entries that lapse 15 s after they were last renewed, in memory.
+//   - foxhunt-claims: entries that lapse after 10 minutes, in memory.
 //
 // The server sets MaxBytes aside when a stream is made. Where it has no room for all, [Conn.Ensure] makes the streams with
 // a half, a quarter, ... of it.
@@ -90,6 +97,11 @@ func DefaultTopology() Topology {
 		AckPolicy: js.AckExplicitPolicy, DeliverPolicy: js.DeliverAllPolicy,
 		AckWait: 30 * time.Second, MaxDeliver: -1, MaxAckPending: 64,
 	}
+	bucket := func(name, description string, ttl time.Duration) js.KeyValueConfig {
+		return js.KeyValueConfig{Bucket: name, Description: description, TTL: ttl, Storage: js.MemoryStorage, MaxBytes: 16 << 20, Replicas: 1}
+	}
+	t.Leases = bucket(BucketLeases, "who leads", 15*time.Second)
+	t.Claims = bucket(BucketClaims, "captures taken out of turn", 10*time.Minute)
 	return t
 }
 
