@@ -34,9 +34,13 @@ func (c *Conn) Ensure(ctx context.Context, t Topology) ([]Difference, error) {
 
 // EnsureWhenReady is Ensure, tried again until ctx ends while what is wrong may pass. It says once that it waits.
 func (c *Conn) EnsureWhenReady(ctx context.Context, t Topology) ([]Difference, error) {
+	return c.whenReady(ctx, t, false)
+}
+
+func (c *Conn) whenReady(ctx context.Context, t Topology, change bool) ([]Difference, error) {
 	said := false
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		differences, err := c.Ensure(ctx, t)
+		differences, err := c.reconcile(ctx, t, change)
 		var e *Error
 		if !errors.As(err, &e) || !e.Passing() || c.nc.IsClosed() {
 			return differences, err
@@ -55,6 +59,11 @@ func (c *Conn) EnsureWhenReady(ctx context.Context, t Topology) ([]Difference, e
 // such as another storage.
 func (c *Conn) Apply(ctx context.Context, t Topology) ([]Difference, error) {
 	return c.reconcile(ctx, t, true)
+}
+
+// ApplyWhenReady is Apply, tried again until ctx ends while what is wrong may pass. It says once that it waits.
+func (c *Conn) ApplyWhenReady(ctx context.Context, t Topology) ([]Difference, error) {
+	return c.whenReady(ctx, t, true)
 }
 
 func (c *Conn) reconcile(ctx context.Context, t Topology, change bool) ([]Difference, error) {

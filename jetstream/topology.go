@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"regexp"
 	"time"
 
 	js "github.com/nats-io/nats.go/jetstream"
@@ -69,7 +70,7 @@ func DefaultTopology() Topology {
 		Fixes:    stream(StreamFixes, "positions with their uncertainty", "fixes.>"),
 		Dead:     stream(StreamDead, "captures that could not be located, with the reason", "dead.>"),
 		Advisories: stream(StreamAdvisories, "captures that were delivered too often",
-			"$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."+StreamCaptures+".*"),
+			maxDeliveries(StreamCaptures)),
 	}
 	t.Captures.Retention = js.WorkQueuePolicy
 	t.Captures.Discard = js.DiscardNew
@@ -103,6 +104,55 @@ func DefaultTopology() Topology {
 	t.Leases = bucket(BucketLeases, "who leads", 15*time.Second)
 	t.Claims = bucket(BucketClaims, "captures taken out of turn", 10*time.Minute)
 	return t
+}
+
+// WithReplicas returns t with n copies of every stream, consumer and bucket, on as many servers of a cluster.
+func (t Topology) WithReplicas(n int) Topology {
+	for _, stream := range t.streams() {
+		stream.Replicas = n
+	}
+	t.Leases.Replicas, t.Claims.Replicas = n, n
+	return t // consumers take their stream's
+}
+
+// WithPrefix returns t with prefix before the names of all streams and buckets.
+func (t Topology) WithPrefix(prefix string) Topology {
+	for _, stream := range t.streams() {
+		stream.Name = prefix + stream.Name
+	}
+	t.Leases.Bucket, t.Claims.Bucket = prefix+t.Leases.Bucket, prefix+t.Claims.Bucket
+	t.Advisories.Subjects = []string{maxDeliveries(t.Captures.Name)}
+	return t
+}
+
+// streams are t's own, to be changed.
+func (t *Topology) streams() []*js.StreamConfig {
+	return []*js.StreamConfig{&t.Captures, &t.Fixes, &t.Dead, &t.Advisories}
+}
+
+// maxDeliveries is the subject of the server's advisories about captures that were delivered too often.
+func maxDeliveries(stream string) string {
+	return "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES." + stream + ".*"
+}
+
+// Names go into subjects and, on the server, into the paths of files.
+var (
+	goodName   = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	goodFilter = regexp.MustCompile(`^captures(\.[^.*>\s]+|\.\*)*(\.>)?$`)
+)
+
+// ValidateNames says the first name of t that NATS would not take.
+func (t Topology) ValidateNames() error {
+	for _, name := range []string{t.Captures.Name, t.Fixes.Name, t.Dead.Name, t.Advisories.Name, t.Leases.Bucket, t.Claims.Bucket,
+		t.Workers.Durable, t.Reaper.Durable} {
+		if !goodName.MatchString(name) {
+			return fail(CodeBadOption, nil, "the name %q cannot be a stream's or consumer's; want up to 64 letters, digits, - and _", name)
+		}
+	}
+	if filter := t.Workers.FilterSubject; !goodFilter.MatchString(filter) || filter == "captures" {
+		return fail(CodeBadOption, nil, "the filter %q matches no captures; want for example captures.> or captures.north.*", filter)
+	}
+	return nil
 }
 
 // fit lowers the size of a capture where the server takes less than our own does, so that a dead letter, which is the

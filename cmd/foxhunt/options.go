@@ -52,6 +52,7 @@ type workerOptions struct {
 	propagation   time.Duration
 	perNetwork    map[string]string
 	prefetchBytes int
+	topology      topologyOptions
 }
 
 func (o *workerOptions) register(flags *pflag.FlagSet) {
@@ -72,6 +73,7 @@ func (o *workerOptions) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.propagation, "propagation-error", 0, "standard deviation of an arrival time by the path (default: by band)")
 	flags.StringToStringVar(&o.perNetwork, "network-propagation-error", nil, "the same for single networks, such as dcf=20us,city=1us")
 	flags.DurationVar(&o.Grace, "grace", o.Grace, "how long a stop waits for the captures in hand")
+	o.topology.register(flags)
 }
 
 // settle turns the flags into the worker's options, and refuses what makes no sense before anything is opened.
@@ -87,6 +89,9 @@ func (o *workerOptions) settle() error {
 			return fmt.Errorf("network-propagation-error of %s: %w", network, err)
 		}
 		o.Budget.Networks[network] = d.Seconds()
+	}
+	if _, err := o.topology.topology(); err != nil {
+		return err
 	}
 	return o.Validate()
 }

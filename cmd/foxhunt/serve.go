@@ -32,7 +32,7 @@ type workerProcess struct {
 // The options are settled.
 func newWorkerProcess(ctx context.Context, h *httpServer, conn *jetstream.Conn, runtime *model.Runtime, o *workerOptions, log *slog.Logger) (*workerProcess, error) {
 	o.Log = log
-	p := &workerProcess{options: o, http: h, conn: conn, topology: jetstream.DefaultTopology(), log: log}
+	p := &workerProcess{options: o, http: h, conn: conn, log: log}
 	for _, step := range []func() error{
 		func() error { return p.ensure(ctx) },
 		func() error { return p.loadModel(runtime) },
@@ -48,12 +48,11 @@ func newWorkerProcess(ctx context.Context, h *httpServer, conn *jetstream.Conn, 
 }
 
 // ensure makes the streams first of all, so that captures can be published while the model loads.
-func (p *workerProcess) ensure(ctx context.Context) error {
-	differences, err := p.conn.EnsureWhenReady(ctx, p.topology)
-	for _, d := range differences {
-		p.log.Warn("a live stream or consumer differs from what foxhunt would make", "difference", d.String())
+func (p *workerProcess) ensure(ctx context.Context) (err error) {
+	if p.topology, err = p.options.topology.topology(); err != nil {
+		return err
 	}
-	return err
+	return p.options.topology.ensure(ctx, p.conn, p.topology, p.log)
 }
 
 func (p *workerProcess) loadModel(runtime *model.Runtime) (err error) {
