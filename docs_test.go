@@ -13,9 +13,13 @@ func TestRefusalsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	source, err := os.ReadFile("messages/refusal.go")
-	if err != nil {
-		t.Fatal(err)
+	var source []byte
+	for _, path := range []string{"messages/refusal.go", "worker/origin.go"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source = append(source, text...)
 	}
 	codes := regexp.MustCompile(`Code\w+\s+= "(\w+)"`).FindAllStringSubmatch(string(source), -1)
 	if len(codes) < 20 {

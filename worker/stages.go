@@ -12,7 +12,10 @@ func (l *lane) decode(_ context.Context, j *job) (err error) {
 	if j.network, j.source, err = messages.ParseSubject(j.message.Subject); err != nil {
 		return err
 	}
-	return j.capture.Decode(j.message.Data)
+	if err := j.capture.Decode(j.message.Data); err != nil {
+		return err
+	}
+	return l.bundles.checkOrigin(j.network, j.source, &j.capture)
 }
 
 // preprocess computes the features that the model's contract asks for.

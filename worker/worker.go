@@ -27,6 +27,7 @@ type Options struct {
 	FixFormat  string        // content type of the fixes
 	Grace      time.Duration // how long a stop waits for what is in hand
 	Attempts   int           // deliveries after which a capture that keeps failing is a dead letter
+	Bundles    []string      // sources that may speak for several stations, such as dcf.dcf77, demo.*, *.*
 	Budget     features.Budget
 	Log        *slog.Logger
 	Observer   Observer
@@ -63,6 +64,9 @@ func (o *Options) Validate() error {
 	case o.FixFormat != messages.ContentTypeJSON && o.FixFormat != messages.ContentTypeMsgpack:
 		return fmt.Errorf("fix format is %q; want %s or %s", o.FixFormat, messages.ContentTypeJSON, messages.ContentTypeMsgpack)
 	}
+	if _, err := parseBundles(o.Bundles); err != nil {
+		return err
+	}
 	return o.Budget.Validate()
 }
 
@@ -73,6 +77,7 @@ type Worker struct {
 	cache      Cache // nil: none
 	contract   *contract.Contract
 	identity   messages.Model
+	bundles    bundles
 	extractors chan *features.Extractor // one a processor: preprocessing is bounded by them
 	batcher    *batcher
 	runners    []Runner
@@ -84,7 +89,8 @@ func New(publisher Publisher, cache Cache, model Predictor, options Options) (*W
 	if err := options.Validate(); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
-	w := &Worker{options: options, publisher: publisher, cache: cache, contract: model.Contract(), identity: model.Identity()}
+	bundles, _ := parseBundles(options.Bundles) // Validate has read them
+	w := &Worker{options: options, publisher: publisher, cache: cache, contract: model.Contract(), identity: model.Identity(), bundles: bundles}
 	size := options.BatchSize
 	if most := model.MaxBatch(); most > 0 {
 		size = min(size, most)

@@ -78,7 +78,7 @@ func capture(t *testing.T, change func(*messages.Capture)) []byte {
 	c := messages.Capture{
 		Version: messages.CaptureVersion, ID: messages.NewCaptureID(), Frequency: 145e6, Cache: true,
 		Receivers: []messages.Receiver{{
-			Station: "ST1", Latitude: 45, Longitude: 8, StartTime: 1_700_000_000_000_000_000, SampleRate: 48_000, Format: "ci8", IQ: iq,
+			Station: "st", Latitude: 45, Longitude: 8, StartTime: 1_700_000_000_000_000_000, SampleRate: 48_000, Format: "ci8", IQ: iq,
 		}},
 	}
 	if change != nil {

@@ -81,7 +81,7 @@ func checkExample(t *testing.T, c *cobra.Command, words []string) {
 // TestFlagsFromEnvironment sets every flag of every command by its variable.
 func TestFlagsFromEnvironment(t *testing.T) {
 	values := map[string]string{"string": "x", "int": "7", "int64": "7", "uint64": "7", "float64": "0.25", "duration": "7s",
-		"bool": "true", "stringToString": "[a=1us]"}
+		"bool": "true", "stringToString": "[a=1us]", "stringSlice": "[a.b]"}
 	for _, c := range commands(newRoot()) {
 		c.InheritedFlags() // gathers the flags
 		c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -187,6 +187,7 @@ func TestBadWorkerFlags(t *testing.T) {
 		{"--confidence", "95", "confidence is 95; want a value between 0 and 1"},
 		{"--propagation-error", "2s", "propagation error is 2 s; want 0 to 1 s"},
 		{"--network-propagation-error", "dcf=-1us", `propagation error of network "dcf" is -1e-06 s`},
+		{"--bundles", "dcf.dcf77,dcf.>", `bundles has "dcf.>"; want <network>.<source>`},
 		{"--lanes", "1", "/absent.so is not a file"},
 	} {
 		_, err := command(t.Context(), append(worker, c.flag, c.value)...)

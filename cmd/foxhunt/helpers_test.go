@@ -117,7 +117,7 @@ func workerFlags(t testing.TB, flags ...string) *workerOptions {
 	t.Helper()
 	var options workerOptions
 	set := pflag.NewFlagSet("worker", pflag.ContinueOnError)
-	options.register(set)
+	options.register(set, "*.*") // these captures are of several stations
 	if err := set.Parse(flags); err != nil {
 		t.Fatal(err)
 	}

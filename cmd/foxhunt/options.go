@@ -55,7 +55,8 @@ type workerOptions struct {
 	topology      topologyOptions
 }
 
-func (o *workerOptions) register(flags *pflag.FlagSet) {
+// register adds the flags; bundles are the default of --bundles.
+func (o *workerOptions) register(flags *pflag.FlagSet, bundles ...string) {
 	o.Options = worker.DefaultOptions()
 	flags.StringVar(&o.model, "model", "grid", "model: grid (built in), or an ONNX file")
 	flags.StringVar(&o.runtime, "onnxruntime", "", "ONNX Runtime's shared library (default: what make brought into .cache)")
@@ -67,6 +68,7 @@ func (o *workerOptions) register(flags *pflag.FlagSet) {
 	flags.IntVar(&o.BatchSize, "batch", o.BatchSize, "captures that may share a run of the model")
 	flags.DurationVar(&o.BatchDelay, "batch-delay", o.BatchDelay, "how long a capture waits for others to share its run")
 	flags.IntVar(&o.prefetchBytes, "prefetch-bytes", 64<<20, "bytes of captures fetched and not yet settled")
+	flags.StringSliceVar(&o.Bundles, "bundles", bundles, "sources that may speak for several stations, such as dcf.dcf77 or demo.*; any other only for itself")
 	flags.Float64Var(&o.Confidence, "confidence", o.Confidence, "share of truths that the published ellipses hold")
 	flags.BoolVar(&o.GeoJSON, "geojson", false, "put the ellipse's polygon into each fix")
 	flags.StringVar(&o.fixFormat, "fix-format", "json", "format of the fixes: json or msgpack")

@@ -32,7 +32,7 @@ func newSimulate() *cobra.Command {
 		Long: `Publish captures of seven simulated receivers in north-west Italy, which hear several emitters in turn.
 
 Where the emitters were is published on truth.<network>.<emitter>, which only watch listens to, to print the
-error of the fix.`,
+error of the fix. A capture is of all receivers, under its emitter's name: workers locate it with --bundles 'demo.*'.`,
 		Example: "  foxhunt simulate --nats nats://127.0.0.1:4222 --rate 5 --count 100",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -102,7 +102,10 @@ func (s *simulation) publish(ctx context.Context, conn *jetstream.Conn, capture 
 	if err := s.publishTruth(conn, truth); err != nil {
 		return err
 	}
-	_, err = conn.PublishCapture(ctx, subject, capture.ID, data)
+	stored, err := conn.PublishCapture(ctx, subject, capture.ID, data)
+	if err == nil && stored.Duplicate {
+		return fmt.Errorf("the stream already holds a message of id %s: somebody else uses this id", capture.ID)
+	}
 	return err
 }
 

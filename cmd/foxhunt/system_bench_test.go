@@ -66,7 +66,7 @@ func benchmarkSystem(b *testing.B, modelName string, syncAlways bool) {
 // runBenchWorker runs a worker without a cache until the benchmark ends.
 func runBenchWorker(b *testing.B, server *jetstreamtest.Server, runtime *model.Runtime, modelName string) {
 	var options workerOptions
-	options.register(pflag.NewFlagSet("worker", pflag.ContinueOnError))
+	options.register(pflag.NewFlagSet("worker", pflag.ContinueOnError), "*.*")
 	options.model, options.cacheBytes = modelName, 0
 	process := openProcess(b, benchConn(b, server), runtime, &options)
 	ctx, stop := context.WithCancel(context.Background())

@@ -20,8 +20,12 @@ func newWorker() *cobra.Command {
 		Long: `Pull captures from NATS, locate what they heard, publish the fixes.
 
 Any number of workers may share the stream. SIGTERM and Ctrl-C stop a worker cleanly: it pulls no more,
-finishes what it has, and gives back what it cannot finish within --grace.`,
-		Example: "  foxhunt worker --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379 --http-listen 127.0.0.1:8081",
+finishes what it has, and gives back what it cannot finish within --grace.
+
+What a capture says of its stations is believed only as far as its subject: on captures.dcf.HB9ODP station HB9ODP
+may speak, and nobody else. Sources that bring several stations' recordings together, as publish --bundle and
+simulate do, are named with --bundles; anything else becomes a dead letter, source_mismatch.`,
+		Example: "  foxhunt worker --nats nats://127.0.0.1:4222 --redis redis://127.0.0.1:6379 --bundles dcf.dcf77 --http-listen 127.0.0.1:8081",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := logs.logger()

@@ -25,7 +25,7 @@ func (p *program) testThreeWorkers(t *testing.T) {
 	defer watching.Unsubscribe()
 	var workers []*running
 	for range 3 {
-		workers = append(workers, p.start(t, "worker", "--nats", h.server.ClientURL(), "--redis", cache.URL(), "--http-listen", "127.0.0.1:0"))
+		workers = append(workers, p.start(t, "worker", "--nats", h.server.ClientURL(), "--redis", cache.URL(), "--bundles", "dcf.*", "--http-listen", "127.0.0.1:0"))
 	}
 	for _, w := range workers {
 		w.ready(t)
@@ -103,7 +103,7 @@ func (p *program) checkShared(t *testing.T, h *house, cache *redistest.Server, c
 	if n, err := client.DBSize(ctx).Result(); err != nil || n < 1 || int(n) > captures {
 		t.Errorf("Redis holds %d keys (%v); want up to %d", n, err, captures)
 	}
-	fresh := p.start(t, "worker", "--nats", h.server.ClientURL(), "--redis", cache.URL(), "--http-listen", "127.0.0.1:0")
+	fresh := p.start(t, "worker", "--nats", h.server.ClientURL(), "--redis", cache.URL(), "--bundles", "dcf.*", "--http-listen", "127.0.0.1:0")
 	hit := false
 	for i := 0; i < captures && !hit; i++ {
 		publish(i)
