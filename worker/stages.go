@@ -20,6 +20,7 @@ func (l *lane) decode(_ context.Context, j *job) (err error) {
 
 // preprocess computes the features that the model's contract asks for.
 func (l *lane) preprocess(ctx context.Context, j *job) error {
+	poison(j.capture.Session)
 	select {
 	case extractor := <-l.extractors:
 		defer func() { l.extractors <- extractor }()
