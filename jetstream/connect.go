@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -8,9 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,11 +36,13 @@ type Options struct {
 
 // Conn is a connection to NATS that comes back by itself for as long as it is open. It is safe for concurrent use.
 type Conn struct {
-	nc   *nats.Conn
-	js   js.JetStream
-	in   *Embedded // the server, when it is in this process
-	log  *slog.Logger
-	subj refusals
+	nc  *nats.Conn
+	js  js.JetStream
+	in  *Embedded // the server, when it is in this process
+	log *slog.Logger
+
+	refusals refusals
+	inbox    string // prefix of the subjects that replies come to
 
 	reconnects atomic.Uint64
 	asyncErrs  atomic.Uint64
@@ -65,7 +66,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if o.URL == "" && o.Embedded == nil {
 		return nil, fail(CodeBadOption, nil, "no NATS URL is given; want for example nats://127.0.0.1:4222")
 	}
-	c := &Conn{log: o.Log, in: o.Embedded, closed: make(chan struct{})}
+	c := &Conn{log: o.Log, in: o.Embedded, inbox: cmp.Or(o.InboxPrefix, strings.TrimSuffix(nats.InboxPrefix, ".")), closed: make(chan struct{})}
 	opts, err := c.natsOptions(o)
 	if err != nil {
 		return nil, err
@@ -170,6 +171,7 @@ func (c *Conn) onDisconnect(_ *nats.Conn, err error) {
 
 func (c *Conn) onReconnect(nc *nats.Conn) {
 	c.reconnects.Add(1)
+	c.refusals.reconnected()
 	c.log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
 }
 
@@ -186,10 +188,9 @@ func (c *Conn) onClosed(nc *nats.Conn) {
 func (c *Conn) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	c.asyncErrs.Add(1)
 	if errors.Is(err, nats.ErrPermissionViolation) {
-		if c.subj.report(err) {
-			return // a publish waits for it and says so itself
+		if !c.refusals.report(err, c.inbox) { // else who waits for it says so
+			c.log.Error("NATS refused: "+err.Error(), "code", CodeRefused)
 		}
-		c.log.Error("NATS refused: "+err.Error(), "code", CodeRefused)
 		return
 	}
 	attrs := []any{"error", err}
@@ -240,60 +241,6 @@ func (c *Conn) Close() {
 		c.nc.FlushTimeout(lastPause)
 	}
 	c.nc.Close()
-}
-
-// refusals hands a permission violation, which NATS reports apart from the publish that caused it, to who published.
-type refusals struct {
-	mu      sync.Mutex
-	waiting map[string][]chan error // by subject
-}
-
-// watch returns a channel that gets the refusal of a publish to subject, and a function that ends the watch.
-func (r *refusals) watch(subject string) (<-chan error, func()) {
-	ch := make(chan error, 1)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.waiting == nil {
-		r.waiting = map[string][]chan error{}
-	}
-	r.waiting[subject] = append(r.waiting[subject], ch)
-	return ch, func() { r.forget(subject, ch) }
-}
-
-func (r *refusals) forget(subject string, ch chan error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	list := r.waiting[subject]
-	for i := range list {
-		if list[i] == ch {
-			list = append(list[:i], list[i+1:]...)
-			break
-		}
-	}
-	if len(list) == 0 {
-		delete(r.waiting, subject)
-		return
-	}
-	r.waiting[subject] = list
-}
-
-var publishRefused = regexp.MustCompile(`Permissions Violation for Publish to "([^"]+)"`)
-
-// report tells all who wait on the subject that err names, and says whether there was any.
-func (r *refusals) report(err error) bool {
-	m := publishRefused.FindStringSubmatch(err.Error())
-	if m == nil {
-		return false
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, ch := range r.waiting[m[1]] {
-		select {
-		case ch <- err:
-		default:
-		}
-	}
-	return len(r.waiting[m[1]]) > 0
 }
 
 // RedactURL returns the URLs in list, separated by commas, without user names, passwords and tokens.

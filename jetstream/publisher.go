@@ -22,8 +22,11 @@ type Stored struct {
 	Duplicate bool
 }
 
-// answerTime is how long one attempt waits for the server's answer.
+// answerTime is how long one attempt waits for the server's answer, beside what a large message takes over a slow link.
 const answerTime = 5 * time.Second
+
+// sendTime is what size bytes take over a link of 400 kbit/s.
+func sendTime(size int) time.Duration { return time.Duration(size) * 20 * time.Microsecond }
 
 // PublishCapture stores one capture and returns once the server has confirmed it. id is the capture's id: random, so that
 // nobody can make it a duplicate of something else. A full subject, a missing stream and a refusal are returned at once;
@@ -62,10 +65,9 @@ func (c *Conn) publish(ctx context.Context, msg *nats.Msg, again func(*Error) bo
 	unsure := false // an earlier attempt may have been stored although its answer did not come
 	var last *Error
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		stored, err := c.publishOnce(ctx, msg)
+		ack, err := c.publishOnce(ctx, msg)
 		if err == nil {
-			stored.Duplicate = stored.Duplicate && !unsure
-			return stored, nil
+			return Stored{Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate && !unsure}, nil
 		}
 		if last == nil || ctx.Err() == nil { // when ctx ends, what went wrong before says more
 			last = c.explain(msg.Subject, err)
@@ -78,31 +80,15 @@ func (c *Conn) publish(ctx context.Context, msg *nats.Msg, again func(*Error) bo
 }
 
 // publishOnce waits for the server's answer, or for its word that msg's subject is forbidden, which comes another way.
-func (c *Conn) publishOnce(ctx context.Context, msg *nats.Msg) (Stored, error) {
-	refused, done := c.subj.watch(msg.Subject)
-	defer done()
-	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, nats.ErrTimeout)
+func (c *Conn) publishOnce(ctx context.Context, msg *nats.Msg) (ack *js.PubAck, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime+sendTime(len(msg.Data)), nats.ErrTimeout)
 	defer cancel()
-	stop := make(chan struct{})
-	var forbidden error
-	var watcher sync.WaitGroup
-	watcher.Go(func() {
-		select {
-		case forbidden = <-refused:
-			cancel()
-		case <-stop:
-		}
+	mine := func(subject string) bool { return subject == msg.Subject }
+	err = c.refusals.heed(ctx, mine, func(ctx context.Context) error {
+		ack, err = c.js.PublishMsg(ctx, msg)
+		return err
 	})
-	ack, err := c.js.PublishMsg(ctx, msg)
-	close(stop)
-	watcher.Wait()
-	if forbidden != nil {
-		return Stored{}, forbidden
-	}
-	if err != nil {
-		return Stored{}, err
-	}
-	return Stored{Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
+	return ack, err
 }
 
 // jitter spreads attempts of many clients over time.

@@ -1,0 +1,110 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// refusals hands a permission violation, which NATS reports apart from the request that caused it, to who waits for the
+// answer to that request and would wait until its time-out. The zero value is ready.
+type refusals struct {
+	mu      sync.Mutex
+	waiting map[*waiter]struct{}
+	deaf    *Error // set while no answer can come, because the server refused the subscription to answers
+}
+
+type waiter struct {
+	mine func(subject string) bool
+	end  context.CancelCauseFunc
+}
+
+// heed makes a call with a context that ends, as soon as the server says that its permissions do not allow one of the
+// subjects that are mine, or answers at all. The error says so then.
+func (r *refusals) heed(ctx context.Context, mine func(subject string) bool, call func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w := &waiter{mine, cancel}
+	r.add(w)
+	defer r.remove(w)
+	err := call(ctx)
+	var refused *Error
+	if err != nil && errors.As(context.Cause(ctx), &refused) {
+		return refused
+	}
+	return err
+}
+
+func (r *refusals) add(w *waiter) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting == nil {
+		r.waiting = map[*waiter]struct{}{}
+	}
+	r.waiting[w] = struct{}{}
+	if r.deaf != nil {
+		w.end(r.deaf)
+	}
+}
+
+func (r *refusals) remove(w *waiter) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.waiting, w)
+}
+
+// reconnected forgets what was refused: nats.go has subscribed anew, perhaps with more rights.
+func (r *refusals) reconnected() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deaf = nil
+}
+
+var violation = regexp.MustCompile(`Permissions Violation for (Publish|Subscription) to "([^"]+)"`)
+
+// report tells all who wait for what err says is refused, and says whether there was any. inbox is the prefix of the
+// subjects that answers come to.
+func (r *refusals) report(err error, inbox string) bool {
+	m := violation.FindStringSubmatch(err.Error())
+	if m == nil {
+		return false
+	}
+	subject, told := m[2], false
+	refused := fail(CodeRefused, err, "the server's permissions do not allow %s; ask its operator for the right to it", subject)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	deaf := m[1] == "Subscription" && strings.HasPrefix(subject, inbox+".")
+	if deaf {
+		refused = fail(CodeRefused, err, "the server's permissions do not let answers come to %s.>; name the prefix that this user "+
+			"may subscribe to (--nats-inbox), or ask the server's operator for the right to this one", inbox)
+		r.deaf = refused
+	}
+	for w := range r.waiting {
+		if deaf || w.mine(subject) {
+			w.end(refused)
+			told = true
+		}
+	}
+	return told
+}
+
+// heed makes a call about streams that the server may refuse; see [refusals.heed].
+func (c *Conn) heed(ctx context.Context, call func(context.Context) error, streams ...string) error {
+	return c.refusals.heed(ctx, func(subject string) bool {
+		return slices.ContainsFunc(streams, func(stream string) bool { return isAbout(subject, stream) })
+	}, call)
+}
+
+// isAbout reports whether subject is one of the API's for stream, or a key of the bucket that the stream is.
+func isAbout(subject, stream string) bool {
+	if bucket, is := strings.CutPrefix(stream, bucketStream); is && strings.HasPrefix(subject, "$KV."+bucket+".") {
+		return true
+	}
+	return strings.HasPrefix(subject, "$JS.") && slices.Contains(strings.Split(subject, "."), stream)
+}
+
+// bucketStream is what the name of the stream behind a key-value bucket begins with.
+const bucketStream = "KV_"
