@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -60,7 +61,7 @@ func (d *DeadLetter) Encode() (body []byte, headers map[string][]string) {
 	}
 	leftOut := d.LeftOut
 	room := maxOriginals
-	for _, name := range slices.Sorted(maps.Keys(d.Headers)) {
+	for _, name := range d.headerNames() {
 		size := headerSize(DeadHeaderPrefix+name, d.Headers[name])
 		if size > room {
 			leftOut++
@@ -73,6 +74,21 @@ func (d *DeadLetter) Encode() (body []byte, headers map[string][]string) {
 		headers[DeadLeftOutHeader] = []string{strconv.Itoa(leftOut)}
 	}
 	return d.Body, headers
+}
+
+// headerNames are the original's headers in a fixed order. Those that tell of earlier deaths go first: they must not be
+// left out for want of room.
+func (d *DeadLetter) headerNames() []string {
+	return slices.SortedFunc(maps.Keys(d.Headers), func(a, b string) int {
+		first, second := strings.HasPrefix(a, replayPrefix), strings.HasPrefix(b, replayPrefix)
+		switch {
+		case first && !second:
+			return -1
+		case second && !first:
+			return 1
+		}
+		return cmp.Compare(a, b)
+	})
 }
 
 // headerSize is what a header takes on the wire: a line "name: value\r\n" for each value.
