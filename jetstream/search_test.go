@@ -58,7 +58,9 @@ func TestSearch(t *testing.T) {
 	if _, found, err := c.FindDead(ctx, topology, "dead.captures.*.*", "id-1", before); found || err != nil {
 		t.Errorf("a dead letter that there is not: %v, %v", found, err)
 	}
-	waitFor(t, "consumers gone", func() bool { return consumers(t, server, jetstream.StreamFixes)+consumers(t, server, jetstream.StreamDead) == 0 })
+	waitFor(t, "consumers gone", func() bool {
+		return consumers(t, server, jetstream.StreamFixes)+consumers(t, server, jetstream.StreamDead) == 0
+	})
 }
 
 func TestSearchWithoutStreamOrServer(t *testing.T) {
