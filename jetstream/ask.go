@@ -1,0 +1,93 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
+)
+
+// ask sends a request that changes nothing, and returns the answer. What the permissions forbid is refused at once: NATS
+// reports it apart from the request, for which nobody would answer.
+func (c *Conn) ask(ctx context.Context, subject string, request any) (*nats.Msg, error) {
+	var body []byte
+	if request != nil {
+		var err error
+		if body, err = json.Marshal(request); err != nil {
+			return nil, fail(CodeBadOption, err, "%s: %v", subject, err)
+		}
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, nats.ErrTimeout)
+	defer cancel()
+	var msg *nats.Msg
+	mine := func(forbidden string) bool { return forbidden == subject }
+	err := c.refusals.heed(ctx, mine, func(ctx context.Context) (err error) {
+		msg, err = c.nc.RequestMsgWithContext(ctx, &nats.Msg{Subject: subject, Data: body})
+		return err
+	})
+	if err != nil {
+		return nil, c.explain(subject, err)
+	}
+	return msg, nil
+}
+
+// askAPI asks JetStream's API and decodes its answer into into. An error the server answers with is a *js.APIError.
+func (c *Conn) askAPI(ctx context.Context, subject string, request, into any) error {
+	msg, err := c.ask(ctx, subject, request)
+	if err != nil {
+		return err
+	}
+	var problem struct {
+		Error *js.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(msg.Data, &problem); err != nil {
+		return fail(CodeServer, err, "%s: the answer is no JSON: %v", subject, err)
+	}
+	if problem.Error != nil {
+		return problem.Error
+	}
+	if err := json.Unmarshal(msg.Data, into); err != nil {
+		return fail(CodeServer, err, "%s: the answer cannot be read: %v", subject, err)
+	}
+	return nil
+}
+
+// StreamMessage is a message as a stream stores it.
+type StreamMessage struct {
+	Subject  string
+	Header   nats.Header
+	Data     []byte
+	Sequence uint64
+	Time     time.Time // when the stream stored it, by the server's clock
+}
+
+// ErrNoMessage is returned where a stream has no such message.
+var ErrNoMessage = errors.New("no such message")
+
+// direct asks a stream for one message without a consumer: {"seq": n, "next_by_subj": filter} for the first at or after a
+// sequence, {"last_by_subj": subject} for a subject's last.
+func (c *Conn) direct(ctx context.Context, stream string, request map[string]any) (StreamMessage, error) {
+	msg, err := c.ask(ctx, "$JS.API.DIRECT.GET."+stream, request)
+	if err != nil {
+		return StreamMessage{}, err
+	}
+	switch status := msg.Header.Get("Status"); status {
+	case "":
+	case "404":
+		return StreamMessage{}, ErrNoMessage
+	default:
+		return StreamMessage{}, fail(CodeServer, nil, "%s: direct get: %s %s", stream, reasonText(status), reasonText(msg.Header.Get("Description")))
+	}
+	var sequence uint64
+	if err := json.Unmarshal([]byte(msg.Header.Get(js.SequenceHeader)), &sequence); err != nil {
+		return StreamMessage{}, fail(CodeServer, err, "%s: direct get: no sequence in the answer", stream)
+	}
+	stored, err := time.Parse(time.RFC3339Nano, msg.Header.Get(js.TimeStampHeaer))
+	if err != nil {
+		return StreamMessage{}, fail(CodeServer, err, "%s: direct get: no time in the answer", stream)
+	}
+	return StreamMessage{Subject: msg.Header.Get(js.SubjectHeader), Header: msg.Header, Data: msg.Data, Sequence: sequence, Time: stored}, nil
+}

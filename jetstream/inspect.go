@@ -1,0 +1,189 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
+)
+
+// Inventory is what a server has of a topology. Nothing is made or changed to learn it.
+type Inventory struct {
+	Streams     []StreamState   // Captures, Fixes, Dead and Advisories, in this order
+	Consumers   []ConsumerState // Workers and Reaper
+	Buckets     []StreamState   // Leases and Claims, by the names of their streams
+	Differences []Difference    // from what Ensure would make, as Ensure would report them
+}
+
+// StreamState is one stream: Info, or why there is none.
+type StreamState struct {
+	Name    string
+	Want    js.StreamConfig
+	Info    *js.StreamInfo
+	Missing bool  // the server has no such stream
+	Err     error // it could not be seen
+}
+
+// ConsumerState is one consumer: Info, or why there is none.
+type ConsumerState struct {
+	Stream, Name string
+	Want         js.ConsumerConfig
+	Info         *js.ConsumerInfo
+	Missing      bool
+	Err          error
+}
+
+// Inspect looks for all of t. What cannot be seen says so itself; the error is for a connection on which nothing can.
+func (c *Conn) Inspect(ctx context.Context, t Topology) (*Inventory, error) {
+	if !c.Connected() {
+		return nil, explain("JetStream", nats.ErrDisconnected)
+	}
+	t = t.fit(c.MaxPayload())
+	in := &Inventory{}
+	for _, want := range []js.StreamConfig{t.Captures, t.Fixes, t.Dead, t.Advisories} {
+		state := c.inspectStream(ctx, want.Name)
+		if state.Want = want; state.Info != nil {
+			in.Differences = append(in.Differences, compare("stream", want.Name, roomFor(want, state.Info.Config), state.Info.Config)...)
+		}
+		in.Streams = append(in.Streams, state)
+	}
+	for _, want := range []struct {
+		stream string
+		config js.ConsumerConfig
+	}{{t.Captures.Name, t.Workers}, {t.Advisories.Name, t.Reaper}} {
+		state := c.inspectConsumer(ctx, want.stream, want.config.Durable)
+		if state.Want = want.config; state.Info != nil {
+			in.Differences = append(in.Differences, compare("consumer", want.config.Durable, want.config, state.Info.Config)...)
+		}
+		in.Consumers = append(in.Consumers, state)
+	}
+	for _, bucket := range []js.KeyValueConfig{t.Leases, t.Claims} {
+		in.Buckets = append(in.Buckets, c.inspectStream(ctx, "KV_"+bucket.Bucket))
+	}
+	return in, nil
+}
+
+// roomFor forgives a live stream fewer bytes than wanted, as Ensure does.
+func roomFor(want, live js.StreamConfig) js.StreamConfig {
+	if live.MaxBytes > 0 && live.MaxBytes < want.MaxBytes {
+		want.MaxBytes = live.MaxBytes
+	}
+	return want
+}
+
+func (c *Conn) inspectStream(ctx context.Context, name string) StreamState {
+	state := StreamState{Name: name}
+	info, err := c.streamInfo(ctx, name, "")
+	var api *js.APIError
+	switch {
+	case err == nil:
+		state.Info = info
+	case errors.As(err, &api) && api.ErrorCode == js.JSErrCodeStreamNotFound:
+		state.Missing = true
+	default:
+		state.Err = explainSetup("stream "+name, err)
+	}
+	return state
+}
+
+// streamInfo reads a stream's configuration and state, with the messages of each subject that matches filter unless it is "".
+func (c *Conn) streamInfo(ctx context.Context, name, filter string) (*js.StreamInfo, error) {
+	var request any
+	if filter != "" {
+		request = map[string]any{"subjects_filter": filter}
+	}
+	info := &js.StreamInfo{}
+	return info, c.askAPI(ctx, "$JS.API.STREAM.INFO."+name, request, info)
+}
+
+func (c *Conn) inspectConsumer(ctx context.Context, stream, name string) ConsumerState {
+	state := ConsumerState{Stream: stream, Name: name}
+	info := &js.ConsumerInfo{}
+	err := c.askAPI(ctx, "$JS.API.CONSUMER.INFO."+stream+"."+name, nil, info)
+	var api *js.APIError
+	switch {
+	case err == nil:
+		state.Info = info
+	case errors.As(err, &api) && (api.ErrorCode == js.JSErrCodeConsumerNotFound || api.ErrorCode == js.JSErrCodeStreamNotFound):
+		state.Missing = true
+	default:
+		state.Err = explainSetup("consumer "+name, err)
+	}
+	return state
+}
+
+// Subjects counts a stream's messages by subject, of the first 100,000 subjects.
+func (c *Conn) Subjects(ctx context.Context, stream string) (map[string]uint64, error) {
+	info, err := c.streamInfo(ctx, stream, ">")
+	if err != nil {
+		return nil, explain(stream, err)
+	}
+	return info.State.Subjects, nil
+}
+
+// Account says what this connection's account may store and does.
+func (c *Conn) Account(ctx context.Context) (*js.AccountInfo, error) {
+	info := &js.AccountInfo{}
+	if err := c.askAPI(ctx, "$JS.API.INFO", nil, info); err != nil {
+		return nil, explainSetup("JetStream", err)
+	}
+	return info, nil
+}
+
+// RoundTrip is how long the server takes to answer a ping.
+func (c *Conn) RoundTrip(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	start := time.Now()
+	if err := c.nc.FlushWithContext(ctx); err != nil {
+		return 0, c.explain("a ping", err)
+	}
+	return time.Since(start), nil
+}
+
+// Servers asks every server of the cluster for its variables, as the monitoring port's /varz shows them, through the system
+// account. Few users may; those who may not get an error.
+func (c *Conn) Servers(ctx context.Context) ([]json.RawMessage, error) {
+	const subject = "$SYS.REQ.SERVER.PING.VARZ"
+	first, err := c.ask(ctx, subject, nil) // says whether it is allowed, and whether anybody answers
+	if err != nil {
+		return nil, err
+	}
+	inbox := c.nc.NewRespInbox()
+	sub, err := c.nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, c.explain(subject, err)
+	}
+	defer sub.Unsubscribe()
+	if err := c.nc.PublishRequest(subject, inbox, nil); err != nil {
+		return nil, c.explain(subject, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, gatherTime)
+	defer cancel()
+	answers := map[string]json.RawMessage{}
+	for msg, err := first, error(nil); err == nil && len(answers) < maxServers; msg, err = sub.NextMsgWithContext(ctx) {
+		var varz struct {
+			Server struct {
+				ID string `json:"id"`
+			} `json:"server"`
+			Data json.RawMessage `json:"data"`
+		}
+		if json.Unmarshal(msg.Data, &varz) == nil && len(varz.Data) > 0 {
+			answers[varz.Server.ID] = varz.Data
+		}
+	}
+	var all []json.RawMessage
+	for _, varz := range answers {
+		all = append(all, varz)
+	}
+	return all, nil
+}
+
+// Answers of several servers are gathered for gatherTime, of maxServers at most.
+const (
+	gatherTime = 500 * time.Millisecond
+	maxServers = 64
+)
