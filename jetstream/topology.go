@@ -51,7 +51,7 @@ type Topology struct {
 //   - workers: a capture not acknowledged within 30 s is delivered again, 20 times in all; at most 8,192 captures are with
 //     workers at once. A worker gives a capture up by itself after 8 deliveries that failed; the server's own limit is well
 //     above that, because what a stopping worker gives back counts, too. It catches captures whose workers died.
-//   - foxhunt-leases: key-value entries that lapse 15 s after they were last renewed, in memory.
+//   - foxhunt-leases: key-value entries that lapse 15 s after they were last renewed.
 //   - foxhunt-claims: entries that lapse after 10 minutes, in memory.
 //
 // The server sets MaxBytes aside when a stream is made. Where it has no room for all, [Conn.Ensure] makes the streams with
@@ -102,6 +102,7 @@ func DefaultTopology() Topology {
 		return js.KeyValueConfig{Bucket: name, Description: description, TTL: ttl, Storage: js.MemoryStorage, MaxBytes: 16 << 20, Replicas: 1}
 	}
 	t.Leases = bucket(BucketLeases, "who leads", 15*time.Second)
+	t.Leases.Storage = js.FileStorage // a server that restarts must not forget who leads
 	t.Claims = bucket(BucketClaims, "captures taken out of turn", 10*time.Minute)
 	return t
 }
