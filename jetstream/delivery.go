@@ -4,37 +4,86 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 )
 
-// Delivery is one delivery of a capture. It must end in one Ack, Nak or Term; until then its bytes count against the
-// source's bound and the server waits for it.
+// Delivery is one capture in hand. It must end in one Ack, Nak or Term; until then its bytes count against the source's
+// bound and the server waits for it.
 type Delivery struct {
 	Subject        string
 	Header         map[string][]string
 	Data           []byte    // valid until the delivery ends
 	StreamSequence uint64    // names the capture in its stream, over all its deliveries
-	NumDelivered   int       // 1 the first time
 	Timestamp      time.Time // when the stream stored it
 
-	source  *Source
-	msg     *nats.Msg
-	settled atomic.Bool
+	source *Source
+	size   int // bytes of the message
+
+	mu           sync.Mutex
+	reply        string // subject that the newest delivery is answered on
+	numDelivered int
+	waiting      bool   // in the source, for Next
+	begun        uint64 // revision of its entry among the claims; 0: none
+	settled      bool
 }
 
-func newDelivery(s *Source, msg *nats.Msg) (*Delivery, error) {
+func newDelivery(s *Source, msg *nats.Msg) (d *Delivery, pending uint64, err error) {
 	meta, err := msg.Metadata()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	return &Delivery{
 		Subject: msg.Subject, Header: msg.Header, Data: msg.Data,
-		StreamSequence: meta.Sequence.Stream, NumDelivered: int(meta.NumDelivered), Timestamp: meta.Timestamp,
-		source: s, msg: msg,
-	}, nil
+		StreamSequence: meta.Sequence.Stream, Timestamp: meta.Timestamp,
+		source: s, size: msg.Size(), reply: msg.Reply, numDelivered: int(meta.NumDelivered), waiting: true,
+	}, meta.NumPending, nil
+}
+
+func (d *Delivery) key() captureKey { return captureKey{d.StreamSequence, d.Timestamp.UnixNano()} }
+
+// NumDelivered is how often the capture has been delivered: 1 the first time, more also while it is in hand, when the
+// server has heard nothing of it for AckWait.
+func (d *Delivery) NumDelivered() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.numDelivered
+}
+
+// renew takes over a newer delivery of the same capture and returns true, unless d has ended.
+func (d *Delivery) renew(newer *Delivery) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.settled {
+		return false
+	}
+	d.reply, d.numDelivered = newer.reply, max(d.numDelivered, newer.numDelivered)
+	return true
+}
+
+func (d *Delivery) replySubject() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.reply
+}
+
+// Begin says that work on the capture begins, and returns how often, as far as is known, that was said before by workers
+// that never said its end, by an Ack, Nak or Term: they died, or lost the server for good. Of the first delivery of a capture
+// nothing is noted, so that most cost nothing.
+func (d *Delivery) Begin(ctx context.Context) (unfinished int) {
+	if d.NumDelivered() <= 1 {
+		return 0
+	}
+	unfinished, revision, err := d.source.claims.begin(ctx, d.key())
+	if err != nil {
+		d.source.log.Debug("the beginning of work on a capture could not be noted", "subject", d.Subject, "error", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.begun = revision
+	return unfinished
 }
 
 // Ack removes the capture from its stream and returns once the server has confirmed it. It tries again, over
@@ -69,14 +118,14 @@ func (d *Delivery) request(ctx context.Context, verb string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lastPause)
 	defer cancel()
-	_, err := d.source.conn.nc.RequestWithContext(ctx, d.msg.Reply, []byte(verb))
+	_, err := d.source.conn.nc.RequestWithContext(ctx, d.replySubject(), []byte(verb))
 	return err
 }
 
 // Nak gives the capture back, to be delivered again after delay. The delivery counts towards MaxDeliver, so a delay of 0
 // uses them all up at once; grow it with NumDelivered.
 func (d *Delivery) Nak(delay time.Duration) error {
-	defer d.settle()
+	d.settle() // first, so that no extension undoes the delay
 	return d.publish(fmt.Sprintf(`-NAK {"delay": %d}`, delay.Nanoseconds()))
 }
 
@@ -87,7 +136,31 @@ func (d *Delivery) Term(reason string) error {
 }
 
 // InProgress starts the time to acknowledge anew, for work that takes longer than AckWait.
-func (d *Delivery) InProgress() error { return d.publish("+WPI") }
+func (d *Delivery) InProgress() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.settled {
+		return nil
+	}
+	return d.send(d.reply, "+WPI")
+}
+
+// extendWaiting is InProgress for a capture that has not been handed out.
+func (d *Delivery) extendWaiting() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.settled || !d.waiting {
+		return nil
+	}
+	return d.send(d.reply, "+WPI")
+}
+
+func (d *Delivery) handedOut() *Delivery {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waiting = false
+	return d
+}
 
 // publishNow is publish for what removes a capture: as with request, that must not be sent late.
 func (d *Delivery) publishNow(verb string) error {
@@ -97,8 +170,10 @@ func (d *Delivery) publishNow(verb string) error {
 	return d.publish(verb)
 }
 
-func (d *Delivery) publish(verb string) error {
-	if err := d.source.conn.nc.Publish(d.msg.Reply, []byte(verb)); err != nil {
+func (d *Delivery) publish(verb string) error { return d.send(d.replySubject(), verb) }
+
+func (d *Delivery) send(reply, verb string) error {
+	if err := d.source.conn.nc.Publish(reply, []byte(verb)); err != nil {
 		return explain("the answer about "+d.Subject, err)
 	}
 	return nil
@@ -106,7 +181,16 @@ func (d *Delivery) publish(verb string) error {
 
 // settle gives the delivery's bytes back to the source's budget, once.
 func (d *Delivery) settle() {
-	if d.settled.CompareAndSwap(false, true) {
-		d.source.release(d.msg.Size())
+	d.mu.Lock()
+	settled, begun := d.settled, d.begun
+	d.settled = true
+	d.mu.Unlock()
+	if settled {
+		return
 	}
+	if begun != 0 {
+		d.source.claims.end(d.key(), begun)
+	}
+	d.source.inHand.forget(d)
+	d.source.release(d.size)
 }

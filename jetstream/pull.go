@@ -77,17 +77,21 @@ func (s *Source) pull(messages, bytes int) (got int, end pullEnd) {
 
 // accept puts a capture where Next finds it.
 func (s *Source) accept(msg *nats.Msg) {
-	d, err := newDelivery(s, msg)
+	d, _, err := newDelivery(s, msg)
 	if err != nil {
 		s.log.Warn("a message that is no delivery came to the source's inbox", "subject", msg.Subject, "error", err)
 		return
 	}
+	if !s.inHand.hold(d) {
+		s.stats.repeated.Add(1)
+		return
+	}
 	s.stats.delivered.Add(1)
 	s.stats.bytes.Add(uint64(len(d.Data)))
-	if d.NumDelivered > 1 {
+	if d.numDelivered > 1 {
 		s.stats.redelivered.Add(1)
 	}
-	s.held.Add(int64(msg.Size()))
+	s.held.Add(int64(d.size))
 	s.ready <- d
 }
 

@@ -21,8 +21,9 @@ type SourceOptions struct {
 }
 
 // Source pulls captures from the shared consumer. It fetches ahead so that a worker need not wait for the network, but
-// never more captures than the worker can serve in the Prefetch time, so that none waits here until the server, having
-// heard nothing for AckWait, gives it to another worker. Next is safe for concurrent use.
+// never more captures than the worker can serve in the Prefetch time, and extends the deadline of those that wait here all
+// the same because the worker has become slower. A capture that is delivered again while it is in hand here is recognised
+// and handed out once. Close must be called. Next is safe for concurrent use.
 type Source struct {
 	conn     *Conn
 	topology Topology
@@ -36,10 +37,14 @@ type Source struct {
 	pulls int // pull requests sent; the last token of a pull's reply subject
 
 	ready  chan *Delivery // fetched, not handed out
-	change chan struct{}  // cap 1: the room has grown
+	inHand inHand         // fetched, not settled
+	claims claims
+	change chan struct{} // cap 1: the room has grown
 	quit   context.Context
 	stop   context.CancelFunc
-	ended  chan struct{} // closed when the pulling goroutine is done
+	ended  chan struct{}  // closed when the pulling goroutine is done
+	closed chan struct{}  // closed by Close
+	keeper sync.WaitGroup // of the goroutine that extends deadlines until then
 
 	held    atomic.Int64 // bytes fetched and not settled
 	service atomic.Int64 // ns a capture takes, smoothed; 0: not known yet
@@ -48,12 +53,13 @@ type Source struct {
 	stats   sourceCounters
 }
 
-type sourceCounters struct{ delivered, redelivered, bytes, interruptions atomic.Uint64 }
+type sourceCounters struct{ delivered, redelivered, repeated, bytes, interruptions atomic.Uint64 }
 
 // SourceStats counts what a source did since it was made.
 type SourceStats struct {
 	Delivered     uint64 // captures fetched
 	Redelivered   uint64 // of them, those that had been delivered before
+	Repeated      uint64 // deliveries of captures that were in hand here already; not handed out, nor counted above
 	Bytes         uint64 // fetched
 	Interruptions uint64 // times pulling failed and was taken up again
 	Buffered      int    // captures fetched and not handed out at this moment
@@ -87,13 +93,16 @@ func (c *Conn) NewSource(ctx context.Context, t Topology, o SourceOptions) (*Sou
 	s := &Source{
 		conn: c, topology: t, consumer: live, o: o, log: o.Log,
 		msgs: make(chan *nats.Msg, room), inbox: c.nc.NewInbox(),
-		ready: make(chan *Delivery, room), change: make(chan struct{}, 1), ended: make(chan struct{}),
+		ready: make(chan *Delivery, room), inHand: inHand{deliveries: map[captureKey]*Delivery{}},
+		change: make(chan struct{}, 1), ended: make(chan struct{}), closed: make(chan struct{}),
 	}
+	s.claims = claims{conn: c, bucket: t.Claims.Bucket, stream: t.Captures.Name, worker: s.inbox}
 	if s.sub, err = c.nc.ChanSubscribe(s.inbox+".*", s.msgs); err != nil {
 		return nil, explain(s.inbox, err)
 	}
 	s.quit, s.stop = context.WithCancel(context.Background())
 	go s.run()
+	s.keeper.Go(s.extend)
 	return s, nil
 }
 
@@ -134,7 +143,7 @@ func (s *Source) Next(ctx context.Context) (*Delivery, error) {
 			return nil, ErrStopped
 		}
 		s.grown()
-		return d, nil
+		return d.handedOut(), nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -159,6 +168,8 @@ func (s *Source) Close() {
 	s.stop()
 	<-s.ended
 	s.closing.Do(func() {
+		close(s.closed)
+		s.keeper.Wait()
 		for d := range s.ready {
 			if err := d.Nak(0); err != nil {
 				s.log.Warn("a capture could not be given back; it comes again after AckWait", "subject", d.Subject, "error", err)
@@ -170,7 +181,7 @@ func (s *Source) Close() {
 // Stats returns the counters.
 func (s *Source) Stats() SourceStats {
 	return SourceStats{
-		Delivered: s.stats.delivered.Load(), Redelivered: s.stats.redelivered.Load(), Bytes: s.stats.bytes.Load(),
+		Delivered: s.stats.delivered.Load(), Redelivered: s.stats.redelivered.Load(), Repeated: s.stats.repeated.Load(), Bytes: s.stats.bytes.Load(),
 		Interruptions: s.stats.interruptions.Load(), Buffered: len(s.ready), HeldBytes: s.held.Load(),
 	}
 }

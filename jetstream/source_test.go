@@ -24,7 +24,7 @@ func TestDeliveryTellsWhatItIs(t *testing.T) {
 	}
 	s := newSource(t, c, jetstream.DefaultTopology(), jetstream.SourceOptions{})
 	d := next(t, s)
-	if d.Subject != "captures.net.a" || string(d.Data) != "body" || d.StreamSequence != 1 || d.NumDelivered != 1 ||
+	if d.Subject != "captures.net.a" || string(d.Data) != "body" || d.StreamSequence != 1 || d.NumDelivered() != 1 ||
 		d.Header["Nats-Msg-Id"][0] != "id-1" || d.Timestamp.Before(before.Add(-time.Second)) || time.Since(d.Timestamp) > time.Minute {
 		t.Errorf("delivery %+v", d)
 	}
@@ -57,8 +57,8 @@ func TestNakTermInProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	d = next(t, s)
-	if d.NumDelivered != 2 || s.Stats().Redelivered != 1 {
-		t.Fatalf("after a Nak: delivery %d, stats %+v", d.NumDelivered, s.Stats())
+	if d.NumDelivered() != 2 || s.Stats().Redelivered != 1 {
+		t.Fatalf("after a Nak: delivery %d, stats %+v", d.NumDelivered(), s.Stats())
 	}
 	// Held for twice AckWait, it does not come again as long as InProgress is said.
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -88,12 +88,12 @@ func TestAckWaitBringsItBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	publish(t, c, "captures.net.a", 1, 8)
-	s := newSource(t, c, topo, jetstream.SourceOptions{})
-	for n := 1; n <= 2; n++ {
-		d := next(t, s)
-		if d.NumDelivered != n {
-			t.Errorf("delivery %d, want %d", d.NumDelivered, n)
+	for n := 1; n <= 3; n++ { // each worker dies with it
+		worker := connect(t, jetstream.Options{URL: srv.ClientURL()})
+		if d := next(t, newSource(t, worker, topo, jetstream.SourceOptions{})); d.NumDelivered() != n {
+			t.Errorf("delivery %d, want %d", d.NumDelivered(), n)
 		}
+		worker.Close()
 	}
 }
 

@@ -21,12 +21,14 @@ type verb struct {
 // fakeDelivery is a capture in hand whose end is recorded.
 type fakeDelivery struct {
 	message  Message
+	begun    int // times that work on it was begun before and never ended
 	extended chan struct{}
 	ended    chan verb
 	ackFails error
 }
 
-func (d *fakeDelivery) Message() Message { return d.message }
+func (d *fakeDelivery) Message() Message          { return d.message }
+func (d *fakeDelivery) Begin(context.Context) int { return d.begun }
 func (d *fakeDelivery) Ack(context.Context) error {
 	d.ended <- verb{name: "ack"}
 	return d.ackFails
@@ -77,6 +79,8 @@ func (s *fakeSource) Observe(time.Duration)  {}
 
 // fakePublisher keeps what is published, and fails as often as told.
 type fakePublisher struct {
+	during func(subject string) // while a fix is being published; may be nil
+
 	mu    sync.Mutex
 	fails int
 	fixes map[string][]byte // by id
@@ -85,7 +89,10 @@ type fakePublisher struct {
 
 var errDown = errors.New("the server is down")
 
-func (p *fakePublisher) PublishFix(_ context.Context, _, id, _ string, body []byte) error {
+func (p *fakePublisher) PublishFix(_ context.Context, subject, id, _ string, body []byte) error {
+	if p.during != nil {
+		p.during(subject)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fails > 0 {

@@ -92,7 +92,8 @@ func (l *lane) serve(working context.Context, source Source) error {
 func (l *lane) handle(ctx context.Context, delivery Delivery) {
 	j := &l.job
 	j.delivery, j.message, j.started = delivery, delivery.Message(), time.Now()
-	err := l.runStages(ctx, j)
+	err := l.runGuarded(ctx, j)
+	j.message.NumDelivered = delivery.Message().NumDelivered // it may have been delivered again in the meantime
 	l.settle(ctx, j, decide(err, j.message.NumDelivered, l.attempts))
 	j.delivery, j.message = nil, Message{}
 }

@@ -33,9 +33,13 @@ const (
 	largestRetry = time.Minute
 )
 
+// panicAttempts is how many deliveries a capture that makes the worker panic is given: the same bytes hardly ever fare
+// better, and each attempt may harm what shares the process.
+const panicAttempts = 3
+
 // decide is the one place where the kind of error chooses what becomes of a capture. A refusal says that the capture
 // itself is at fault, so no retry can help; anything else is taken as passing, until so many attempts have failed, some
-// minutes after the first.
+// minutes after the first. A panic is given fewer.
 func decide(err error, delivered, attempts int) verdict {
 	var refusal *messages.Refusal
 	switch {
@@ -47,7 +51,10 @@ func decide(err error, delivered, attempts int) verdict {
 		return verdict{action: retry, code: "stopping", reason: "the worker stopped before it was done", delay: 0}
 	}
 	code := transientCode(err)
-	if delivered >= attempts {
+	switch {
+	case errors.Is(err, errPanicked) && delivered >= panicAttempts:
+		return verdict{action: bury, code: code, reason: fmt.Sprintf("made the worker panic, at the latest of %d deliveries with: %v", delivered, err)}
+	case delivered >= attempts:
 		return verdict{action: bury, code: "gave_up", reason: fmt.Sprintf("failed %d times, the last with %s: %v", delivered, code, err)}
 	}
 	return verdict{action: retry, code: code, reason: err.Error(), delay: retryDelay(delivered)}

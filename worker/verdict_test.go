@@ -29,6 +29,8 @@ func TestDecide(t *testing.T) {
 		"too late":           {&stageError{"publish", context.DeadlineExceeded}, 1, retry, "deadline"},
 		"stopped":            {&stageError{"model", context.Canceled}, 5, retry, "stopping"},
 		"panic":              {&stageError{"model", errPanicked}, 1, retry, "panic"},
+		"panic, again":       {&stageError{"model", errPanicked}, 2, retry, "panic"},
+		"panic, too often":   {&stageError{"model", errPanicked}, 3, bury, "panic"},
 		"unknown":            {errors.New("?"), 1, retry, "failed"},
 	} {
 		if v := decide(c.err, c.delivered, 5); v.action != c.action || v.code != c.code {

@@ -166,8 +166,12 @@ func TestPanicCostsOneCapture(t *testing.T) {
 			return []contract.Prediction{{X: 45, Y: 8, Covariance: contract.Spread{XX: 1, YY: 1}}}, nil
 		}
 	})
-	if v := b.send(t, capture(t, nil), 1); v.name != "nak" {
+	if v := b.send(t, capture(t, nil), 2); v.name != "nak" {
 		t.Errorf("the poison ended with %+v, want nak", v)
+	}
+	calls = 0
+	if v := b.send(t, capture(t, nil), 3); v.name != "term" || v.code != "panic" {
+		t.Errorf("the poison's third delivery ended with %+v, want term panic", v)
 	}
 	if v := b.send(t, capture(t, nil), 1); v.name != "ack" {
 		t.Errorf("the next ended with %+v, want ack", v)

@@ -28,7 +28,7 @@ type delivery struct{ *jetstream.Delivery }
 
 func (d delivery) Message() worker.Message {
 	return worker.Message{
-		Subject: d.Subject, Header: d.Header, Data: d.Data, Sequence: d.StreamSequence, NumDelivered: d.NumDelivered,
+		Subject: d.Subject, Header: d.Header, Data: d.Data, Sequence: d.StreamSequence, NumDelivered: d.NumDelivered(),
 	}
 }
 

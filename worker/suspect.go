@@ -1,0 +1,35 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+
+	"foxhunt/messages"
+)
+
+// CodeKillsWorkers is the code of a capture on which workers died again and again.
+const CodeKillsWorkers = "kills_workers"
+
+// fatalStarts is how often work on a capture may be begun without ever ending.
+const fatalStarts = 3
+
+// runGuarded passes the job through the stages, side by side with other lanes. A suspect, on which work was begun before
+// and never ended, is run while all other lanes wait: if it was what killed its worker, it takes no other capture along, and
+// if it was not, because a machine failed or somebody pulled a plug, it costs the others the time of one capture.
+func (l *lane) runGuarded(ctx context.Context, j *job) error {
+	unfinished := j.delivery.Begin(ctx)
+	switch {
+	case unfinished >= fatalStarts:
+		return &messages.Refusal{Code: CodeKillsWorkers, Reason: fmt.Sprintf(
+			"work on it was begun %d times and never ended, at last with no other capture beside it: it seems to kill its worker", unfinished)}
+	case unfinished > 0:
+		l.options.Log.Warn("a capture whose work was begun before and never ended is run alone",
+			"subject", j.message.Subject, "sequence", j.message.Sequence, "delivery", j.message.NumDelivered, "begun", unfinished)
+		l.alone.Lock()
+		defer l.alone.Unlock()
+	default:
+		l.alone.RLock()
+		defer l.alone.RUnlock()
+	}
+	return l.runStages(ctx, j)
+}
