@@ -2,28 +2,13 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 
 	js "github.com/nats-io/nats.go/jetstream"
 )
-
-// Difference is one field in which a live stream or consumer is not as it should be.
-type Difference struct {
-	Kind  string `json:"kind"` // "stream" or "consumer"
-	Name  string `json:"name"`
-	Field string `json:"field"` // NATS's JSON name of it
-	Want  string `json:"want"`
-	Have  string `json:"have"`
-}
-
-func (d Difference) String() string {
-	return fmt.Sprintf("%s %s: %s is %s, want %s", d.Kind, d.Name, d.Field, d.Have, d.Want)
-}
 
 // Ensure creates what is missing of t and returns in what the rest differs from it, which it leaves alone, but for two
 // fields: max_msg_size is raised where the server takes larger messages than when the stream was made, and a max_bytes
@@ -83,23 +68,13 @@ func (c *Conn) reconcile(ctx context.Context, t Topology, change bool) ([]Differ
 		all = append(all, diffs...)
 	}
 	for _, bucket := range []js.KeyValueConfig{t.Leases, t.Claims} {
-		if err := c.ensureBucket(ctx, bucket); err != nil {
+		diffs, err := c.ensureBucket(ctx, bucket, change)
+		if err != nil {
 			return all, explainSetup("key-value bucket "+bucket.Bucket, err)
 		}
+		all = append(all, diffs...)
 	}
 	return all, nil
-}
-
-// ensureBucket makes a bucket that is missing.
-func (c *Conn) ensureBucket(ctx context.Context, want js.KeyValueConfig) error {
-	_, err := c.js.KeyValue(ctx, want.Bucket)
-	if errors.Is(err, js.ErrBucketNotFound) {
-		_, err = c.js.CreateKeyValue(ctx, want)
-		if errors.Is(err, js.ErrBucketExists) { // another process was faster
-			err = nil
-		}
-	}
-	return err
 }
 
 // smallestShare is the least of a topology's MaxBytes that streams are made with: 1/256, 64 MiB of 16 GiB.
@@ -135,14 +110,19 @@ func (c *Conn) ensureStream(ctx context.Context, want js.StreamConfig, share int
 	if want.MaxBytes > 0 {
 		part.MaxBytes = want.MaxBytes / share
 	}
-	stream, err := c.js.Stream(ctx, want.Name)
+	stream, err := manage(ctx, c, want.Name, func(ctx context.Context) (js.Stream, error) {
+		return c.js.Stream(ctx, want.Name)
+	})
 	if errors.Is(err, js.ErrStreamNotFound) {
-		stream, err = c.js.CreateStream(ctx, part)
+		stream, err = manage(ctx, c, want.Name, func(ctx context.Context) (js.Stream, error) {
+			return c.js.CreateStream(ctx, part)
+		})
 		if err == nil {
 			made[want.Name] = true
 		} else if errors.Is(err, js.ErrStreamNameAlreadyInUse) { // another process was faster, with other wishes
 			stream, err = c.js.Stream(ctx, want.Name)
 		}
+		err = missing(err)
 	}
 	if err != nil {
 		return nil, err
@@ -151,7 +131,7 @@ func (c *Conn) ensureStream(ctx context.Context, want js.StreamConfig, share int
 	switch {
 	case made[want.Name]:
 		if live.MaxBytes > part.MaxBytes {
-			_, err = c.js.UpdateStream(ctx, part)
+			err = c.updateStream(ctx, part)
 		}
 		return nil, err
 	case change:
@@ -160,7 +140,7 @@ func (c *Conn) ensureStream(ctx context.Context, want js.StreamConfig, share int
 		}
 		diffs := compare("stream", want.Name, part, live)
 		if len(diffs) > 0 {
-			_, err = c.js.UpdateStream(ctx, part)
+			err = c.updateStream(ctx, part)
 		}
 		return diffs, err
 	}
@@ -172,7 +152,7 @@ func (c *Conn) leaveStream(ctx context.Context, want, live js.StreamConfig) []Di
 	if live.MaxMsgSize > 0 && live.MaxMsgSize < want.MaxMsgSize {
 		raised := live
 		raised.MaxMsgSize = want.MaxMsgSize
-		if _, err := c.js.UpdateStream(ctx, raised); err == nil { // else it is reported as a difference
+		if err := c.updateStream(ctx, raised); err == nil { // else it is reported as a difference
 			c.log.Info("the server takes larger messages now, and so does the stream", "stream", want.Name, "bytes", want.MaxMsgSize)
 			live = raised
 		}
@@ -183,56 +163,77 @@ func (c *Conn) leaveStream(ctx context.Context, want, live js.StreamConfig) []Di
 	return compare("stream", want.Name, want, live)
 }
 
+func (c *Conn) updateStream(ctx context.Context, config js.StreamConfig) error {
+	_, err := manage(ctx, c, config.Name, func(ctx context.Context) (js.Stream, error) { return c.js.UpdateStream(ctx, config) })
+	return err
+}
+
 func (c *Conn) ensureConsumer(ctx context.Context, stream string, want js.ConsumerConfig, change bool) ([]Difference, error) {
-	live, err := c.js.Consumer(ctx, stream, want.Durable)
+	do := func(call func(context.Context, string, js.ConsumerConfig) (js.Consumer, error)) (js.Consumer, error) {
+		return manage(ctx, c, stream, func(ctx context.Context) (js.Consumer, error) { return call(ctx, stream, want) })
+	}
+	find := func(ctx context.Context, stream string, want js.ConsumerConfig) (js.Consumer, error) {
+		return c.js.Consumer(ctx, stream, want.Durable)
+	}
+	live, err := do(find)
 	if errors.Is(err, js.ErrConsumerNotFound) {
-		live, err = c.js.CreateConsumer(ctx, stream, want)
+		live, err = do(c.js.CreateConsumer)
 		if errors.Is(err, js.ErrConsumerExists) {
-			live, err = c.js.Consumer(ctx, stream, want.Durable)
+			live, err = do(find)
 		}
+		err = missing(err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	diffs := compare("consumer", want.Durable, want, live.CachedInfo().Config)
 	if change && len(diffs) > 0 {
-		_, err = c.js.UpdateConsumer(ctx, stream, want)
+		_, err = do(c.js.UpdateConsumer)
 	}
 	return diffs, err
 }
 
-// compare lists the fields of want, as NATS writes them in JSON, that live has otherwise. Fields that want leaves to the
-// server are not in its JSON.
-func compare(kind, name string, want, live any) []Difference {
-	w, l := fields(want), fields(live)
-	var diffs []Difference
-	for field, value := range w {
-		if !reflect.DeepEqual(value, l[field]) {
-			diffs = append(diffs, Difference{kind, name, field, text(value), text(l[field])})
-		}
+func (c *Conn) ensureBucket(ctx context.Context, want js.KeyValueConfig, change bool) ([]Difference, error) {
+	do := func(call func(context.Context) (js.KeyValue, error)) (js.KeyValue, error) {
+		return manage(ctx, c, bucketStream+want.Bucket, call)
 	}
-	slices.SortFunc(diffs, func(a, b Difference) int {
-		if a.Field < b.Field {
-			return -1
+	find := func(ctx context.Context) (js.KeyValue, error) { return c.js.KeyValue(ctx, want.Bucket) }
+	live, err := do(find)
+	if errors.Is(err, js.ErrBucketNotFound) {
+		live, err = do(func(ctx context.Context) (js.KeyValue, error) { return c.js.CreateKeyValue(ctx, want) })
+		if errors.Is(err, js.ErrBucketExists) { // another process was faster, with other wishes
+			live, err = do(find)
 		}
-		return 1
-	})
-	return diffs
+		err = missing(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	status, err := manage(ctx, c, bucketStream+want.Bucket, live.Status)
+	if err != nil {
+		return nil, err
+	}
+	diffs := compare("bucket", want.Bucket, want, status.Config())
+	if change && len(diffs) > 0 {
+		_, err = do(func(ctx context.Context) (js.KeyValue, error) { return c.js.UpdateKeyValue(ctx, want) })
+	}
+	return diffs, err
 }
 
-func fields(config any) map[string]any {
-	b, err := json.Marshal(config)
-	if err != nil { // a struct of numbers and strings: cannot happen
-		panic(err)
-	}
-	m := map[string]any{}
-	if err := json.Unmarshal(b, &m); err != nil {
-		panic(err)
-	}
-	return m
+// manage makes one call about a stream. What the server forbids it says at once.
+func manage[T any](ctx context.Context, c *Conn, stream string, call func(context.Context) (T, error)) (result T, err error) {
+	err = c.heed(ctx, func(ctx context.Context) error {
+		result, err = call(ctx)
+		return err
+	}, stream)
+	return result, err
 }
 
-func text(value any) string {
-	b, _ := json.Marshal(value)
-	return string(b)
+// missing explains what was not there and may not be made. It may pass: somebody else may make it.
+func missing(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Code == CodeRefused {
+		return fail(CodeNoStream, err, "it is missing, and this user may not make it (%s); let foxhunt up or worker make it as a user who may", e.Reason)
+	}
+	return err
 }

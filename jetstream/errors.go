@@ -81,24 +81,56 @@ func explain(subject string, err error) *Error {
 // explainSetup is explain for what manages streams and consumers. There silence has another cause, and a server that finds
 // fault with a request will do so again.
 func explainSetup(what string, err error) *Error {
+	var own *Error
+	if errors.As(err, &own) {
+		return &Error{own.Code, what + ": " + own.Reason, err}
+	}
 	var api *js.APIError
 	isAPI := errors.As(err, &api)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders), isAPI && (api.ErrorCode == js.JSErrCodeJetStreamNotEnabled || api.ErrorCode == js.JSErrCodeJetStreamNotEnabledForAccount):
 		return fail(CodeBadSetup, err, "%s: this NATS server or account has JetStream switched off; start nats-server with --jetstream "+
 			"(jetstream {} in its file), or switch it on for the account", what)
-	case isAPI && (api.Code < 500 || api.ErrorCode == codeInvalidStreamConfig) && explain(what, err).Code == CodeServer:
-		return fail(CodeBadSetup, err, "%s: %s (%d)", what, api.Description, api.ErrorCode)
+	case isAPI && api.ErrorCode == codeNoPeers: // some may be down
+		return fail(CodeServer, err, "%s: the cluster has too few servers for so many replicas just now (%s)", what, api.Description)
+	case isAPI && isLasting(api) && explain(what, err).Code == CodeServer:
+		return fail(CodeBadSetup, err, "%s: %s (%d)%s", what, api.Description, api.ErrorCode, setupHint(api.ErrorCode))
 	}
 	return explain(what, err)
 }
 
+// isLasting reports whether the server will find the same fault again; a few of those come with HTTP's 500.
+func isLasting(api *js.APIError) bool {
+	return api.Code < 500 || api.ErrorCode == codeInvalidStreamConfig || api.ErrorCode == codeReplicasNotSupported
+}
+
+// setupHint says what to do about a fault that stays.
+func setupHint(code js.ErrorCode) string {
+	switch code {
+	case codeReplicasNotSupported:
+		return "; three replicas need a cluster of three nats-servers: use --profile single, or make it one"
+	case codeConsumerNotUnique, codeFilterNotUnique:
+		return "; the stream is a work queue, in which each subject goes to one consumer only: choose filters that do not " +
+			"overlap (--filter), or delete the other consumer"
+	case codeSubjectOverlap:
+		return "; another stream has the subjects: perhaps foxhunt's own, under another --stream-prefix"
+	case codeInvalidStreamConfig:
+		return "; what cannot be changed on a live stream asks for a new one: let the workers drain it, then delete it"
+	}
+	return ""
+}
+
 // Codes of nats-server's API errors that nats.go has no name for.
 const (
+	codeNoPeers               = 10005
 	codeInsufficientResources = 10023
 	codeSequenceNotFound      = 10043
 	codeStorageExceeded       = 10047
+	codeSubjectOverlap        = 10065
+	codeReplicasNotSupported  = 10074
 	codeHeaderTooLarge        = 10097
+	codeConsumerNotUnique     = 10099
+	codeFilterNotUnique       = 10100
 	codeInvalidStreamConfig   = 10052 // with HTTP's 500
 	codeStreamBytesExceeded   = 10122
 	codeStoreFailed           = 10077 // covers every limit of a stream with Discard=New; the description says which
@@ -113,11 +145,12 @@ func isNoRoom(err error) bool {
 func explainAPI(subject string, api *js.APIError) *Error {
 	switch {
 	case api.ErrorCode == codeStoreFailed && strings.Contains(api.Description, "per subject"):
-		return fail(CodeStationOverLimit, api, "%s has as many captures waiting as one subject may have, so this one was refused; "+
-			"other stations go on; send slower, or add workers", subject)
+		return fail(CodeStationOverLimit, api, "%s has as many captures waiting as one subject may have, so this one was refused: "+
+			"the workers are behind; keep the capture and send it again later, and add workers if this lasts", subject)
 	case api.ErrorCode == codeStoreFailed, api.ErrorCode == codeStorageExceeded, api.ErrorCode == codeInsufficientResources,
 		api.ErrorCode == codeStreamBytesExceeded:
-		return fail(CodeStreamFull, api, "the server has no room for %s (%s); add workers, or raise the limits", subject, api.Description)
+		return fail(CodeStreamFull, api, "the server has no room for %s (%s); keep it and send it again later, and add workers, or raise "+
+			"the limits, if this lasts", subject, api.Description)
 	case api.ErrorCode == js.JSErrCodeStreamMessageExceedsMaximum:
 		return fail(CodeTooLarge, api, "the message for %s is larger than its stream takes", subject)
 	case api.ErrorCode == codeHeaderTooLarge:

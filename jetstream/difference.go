@@ -1,0 +1,65 @@
+package jetstream
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// Difference is one field in which a live stream, consumer or key-value bucket is not as it should be.
+type Difference struct {
+	Kind  string `json:"kind"` // "stream", "consumer" or "bucket"
+	Name  string `json:"name"`
+	Field string `json:"field"` // NATS's JSON name of it
+	Want  string `json:"want"`
+	Have  string `json:"have"`
+}
+
+func (d Difference) String() string {
+	return fmt.Sprintf("%s %s: %s is %s, want %s", d.Kind, d.Name, d.Field, d.Have, d.Want)
+}
+
+// serversOwn are the fields that a server fills in where they are left to it.
+var serversOwn = []string{"name", "metadata", "max_waiting", "max_value_size", "history"}
+
+// compare lists the fields, as NATS writes them in JSON, that live has otherwise than want. Those that want leaves to the
+// server are not in its JSON.
+func compare(kind, name string, want, live any) []Difference {
+	w, l := fields(want), fields(live)
+	var diffs []Difference
+	for field, value := range w {
+		if !reflect.DeepEqual(value, l[field]) {
+			diffs = append(diffs, Difference{kind, name, field, text(value), text(l[field])})
+		}
+	}
+	for field, value := range l { // such as headers_only, with which no worker could do its work
+		if _, wanted := w[field]; !wanted && !slices.Contains(serversOwn, field) {
+			diffs = append(diffs, Difference{kind, name, field, "unset", text(value)})
+		}
+	}
+	slices.SortFunc(diffs, func(a, b Difference) int { return cmp.Compare(a.Field, b.Field) })
+	return diffs
+}
+
+func fields(config any) map[string]any {
+	b, err := json.Marshal(config)
+	if err != nil { // a struct of numbers and strings: cannot happen
+		panic(err)
+	}
+	m := map[string]any{}
+	if err := json.Unmarshal(b, &m); err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// text is a value as JSON; null, which a field has that is not there, reads better as unset.
+func text(value any) string {
+	if value == nil {
+		return "unset"
+	}
+	b, _ := json.Marshal(value)
+	return string(b)
+}
