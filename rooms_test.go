@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"station":                 {"messages", "github.com/goccy/go-yaml"},
 	"sim":                     {"messages", "geo", "dsp"},
 	"evaluate":                {"sim", "features", "contract", "model", "geo", "messages", "dsp", "golang.org/x/sync"},
+	"deploy/nats":             {}, // configuration, and its tests
 }
 
 type goPackage struct {
