@@ -19,6 +19,7 @@ import (
 // alive, and not ready.
 type httpServer struct {
 	registry  *prometheus.Registry
+	mux       *http.ServeMux
 	listener  net.Listener
 	server    *http.Server
 	ended     chan struct{}
@@ -31,12 +32,16 @@ func serveHTTP(address string, log *slog.Logger) (*httpServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http-listen: %w", err)
 	}
-	h := &httpServer{registry: metrics.NewRegistry(), listener: listener, ended: make(chan struct{})}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", metrics.Handler(h.registry))
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", h.readyz)
-	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+	return serveListener(listener, log), nil
+}
+
+// serveListener is serveHTTP on a listener that is there already.
+func serveListener(listener net.Listener, log *slog.Logger) *httpServer {
+	h := &httpServer{registry: metrics.NewRegistry(), mux: http.NewServeMux(), listener: listener, ended: make(chan struct{})}
+	h.mux.Handle("GET /metrics", metrics.Handler(h.registry))
+	h.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	h.mux.HandleFunc("GET /readyz", h.readyz)
+	h.server = &http.Server{Handler: h.mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	go func() {
 		defer close(h.ended)
@@ -44,7 +49,7 @@ func serveHTTP(address string, log *slog.Logger) (*httpServer, error) {
 			log.Error("the HTTP server ended", "error", err)
 		}
 	}()
-	return h, nil
+	return h
 }
 
 func (h *httpServer) readyz(w http.ResponseWriter, _ *http.Request) {
