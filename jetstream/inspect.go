@@ -25,6 +25,9 @@ type StreamState struct {
 	Info    *js.StreamInfo
 	Missing bool  // the server has no such stream
 	Err     error // it could not be seen
+
+	Asked time.Time     // by this machine's clock, in the middle of asking; Info.TimeStamp is the server's
+	Took  time.Duration // asking
 }
 
 // ConsumerState is one consumer: Info, or why there is none.
@@ -61,9 +64,33 @@ func (c *Conn) Inspect(ctx context.Context, t Topology) (*Inventory, error) {
 		in.Consumers = append(in.Consumers, state)
 	}
 	for _, bucket := range []js.KeyValueConfig{t.Leases, t.Claims} {
-		in.Buckets = append(in.Buckets, c.inspectStream(ctx, "KV_"+bucket.Bucket))
+		state := c.inspectStream(ctx, bucketStream+bucket.Bucket)
+		if state.Info != nil {
+			in.Differences = append(in.Differences, c.compareBucket(ctx, bucket)...)
+		}
+		in.Buckets = append(in.Buckets, state)
 	}
 	return in, nil
+}
+
+// compareBucket compares a bucket that is there. One that cannot be read as a bucket differs in everything.
+func (c *Conn) compareBucket(ctx context.Context, want js.KeyValueConfig) []Difference {
+	live := js.KeyValueConfig{}
+	err := c.heed(ctx, func(ctx context.Context) error {
+		bucket, err := c.js.KeyValue(ctx, want.Bucket)
+		if err != nil {
+			return err
+		}
+		status, err := bucket.Status(ctx)
+		if err == nil {
+			live = status.Config()
+		}
+		return err
+	}, bucketStream+want.Bucket)
+	if err != nil && ctx.Err() != nil {
+		return nil
+	}
+	return compare("bucket", want.Bucket, want, live)
 }
 
 // roomFor forgives a live stream fewer bytes than wanted, as Ensure does.
@@ -75,8 +102,10 @@ func roomFor(want, live js.StreamConfig) js.StreamConfig {
 }
 
 func (c *Conn) inspectStream(ctx context.Context, name string) StreamState {
-	state := StreamState{Name: name}
+	start := time.Now()
 	info, err := c.streamInfo(ctx, name, "")
+	took := time.Since(start)
+	state := StreamState{Name: name, Asked: start.Add(took / 2), Took: took}
 	var api *js.APIError
 	switch {
 	case err == nil:
