@@ -64,6 +64,17 @@ type StreamMessage struct {
 	Time     time.Time // when the stream stored it, by the server's clock
 }
 
+// size is the message's bytes, much as NATS counts them.
+func (m *StreamMessage) size() int {
+	n := len(m.Subject) + len(m.Data)
+	for name, values := range m.Header {
+		for _, value := range values {
+			n += len(name) + len(value) + 4
+		}
+	}
+	return n
+}
+
 // ErrNoMessage is returned where a stream has no such message.
 var ErrNoMessage = errors.New("no such message")
 
@@ -81,13 +92,27 @@ func (c *Conn) direct(ctx context.Context, stream string, request map[string]any
 	default:
 		return StreamMessage{}, fail(CodeServer, nil, "%s: direct get: %s %s", stream, reasonText(status), reasonText(msg.Header.Get("Description")))
 	}
-	var sequence uint64
-	if err := json.Unmarshal([]byte(msg.Header.Get(js.SequenceHeader)), &sequence); err != nil {
+	m := StreamMessage{Subject: added(msg.Header, js.SubjectHeader), Header: msg.Header, Data: msg.Data}
+	added(msg.Header, js.StreamHeader)
+	if err := json.Unmarshal([]byte(added(msg.Header, js.SequenceHeader)), &m.Sequence); err != nil {
 		return StreamMessage{}, fail(CodeServer, err, "%s: direct get: no sequence in the answer", stream)
 	}
-	stored, err := time.Parse(time.RFC3339Nano, msg.Header.Get(js.TimeStampHeaer))
-	if err != nil {
+	if m.Time, err = time.Parse(time.RFC3339Nano, added(msg.Header, js.TimeStampHeaer)); err != nil {
 		return StreamMessage{}, fail(CodeServer, err, "%s: direct get: no time in the answer", stream)
 	}
-	return StreamMessage{Subject: msg.Header.Get(js.SubjectHeader), Header: msg.Header, Data: msg.Data, Sequence: sequence, Time: stored}, nil
+	return m, nil
+}
+
+// added takes a header that the server added to a message out of it. It is the last of its name: the message may have come
+// with one that its publisher made up.
+func added(h nats.Header, name string) string {
+	values := h[name]
+	if len(values) == 0 {
+		return ""
+	}
+	last := values[len(values)-1]
+	if h[name] = values[:len(values)-1]; len(h[name]) == 0 {
+		delete(h, name)
+	}
+	return last
 }

@@ -110,7 +110,7 @@ func (c *claims) end(k captureKey, revision uint64) {
 	_ = c.conn.nc.PublishRequest("$JS.API.STREAM.PURGE.KV_"+c.bucket, c.conn.nc.NewInbox(), body)
 }
 
-// decline leaves an entry that says that nobody works on the capture now, and that nobody is to take it out of turn again.
+// decline makes an entry that says that nobody works on the capture, and that nobody is to take it out of turn again.
 func (c *claims) decline(k captureKey) {
 	if c.conn.Connected() {
 		_ = c.conn.nc.Publish("$KV."+c.bucket+"."+c.key(k), c.entry(k, 0))

@@ -19,11 +19,13 @@ type Delivery struct {
 	StreamSequence uint64    // names the capture in its stream, over all its deliveries
 	Timestamp      time.Time // when the stream stored it
 
-	source *Source
-	size   int // bytes of the message
+	source    *Source
+	size      int       // bytes of the message
+	outOfTurn bool      // taken by the source itself; the consumer may deliver it, too
+	made      time.Time // when the stream was, for a capture taken out of turn
 
 	mu           sync.Mutex
-	reply        string // subject that the newest delivery is answered on
+	reply        string // subject that the newest delivery is answered on; "": the consumer has not delivered it
 	numDelivered int
 	waiting      bool   // in the source, for Next
 	begun        uint64 // revision of its entry among the claims; 0: none
@@ -59,14 +61,10 @@ func (d *Delivery) renew(newer *Delivery) bool {
 	if d.settled {
 		return false
 	}
-	d.reply, d.numDelivered = newer.reply, max(d.numDelivered, newer.numDelivered)
+	if newer.reply != "" {
+		d.reply, d.numDelivered = newer.reply, max(d.numDelivered, newer.numDelivered)
+	}
 	return true
-}
-
-func (d *Delivery) replySubject() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.reply
 }
 
 // Begin says that work on the capture begins, and returns how often, as far as is known, that was said before by workers
@@ -93,53 +91,47 @@ func (d *Delivery) Begin(ctx context.Context) (unfinished int) {
 func (d *Delivery) Ack(ctx context.Context) error {
 	defer d.settle()
 	if ctx.Err() != nil {
-		return d.publishNow("+ACK")
+		return d.removeNow("+ACK")
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.source.AckWait())
 	defer cancel()
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		err := d.request(ctx, "+ACK")
+		err := d.remove(ctx, "+ACK")
 		switch {
 		case err == nil:
 			return nil
 		case errors.Is(err, nats.ErrNoResponders):
 			return fail(CodeNoStream, err, "%s cannot be acknowledged: the server no longer has its consumer", d.Subject)
+		case isFinal(err):
+			return err
 		case d.source.conn.nc.IsClosed() || !sleep(ctx, pause):
 			return d.source.conn.explain("the acknowledgement of "+d.Subject, err)
 		}
 	}
 }
 
-// request waits for the server's answer. It sends nothing while the connection is down: nats.go would keep it, and send it
-// to whatever the server has when it is back.
-func (d *Delivery) request(ctx context.Context, verb string) error {
-	if !d.source.conn.Connected() {
-		return nats.ErrDisconnected
-	}
-	ctx, cancel := context.WithTimeout(ctx, lastPause)
-	defer cancel()
-	_, err := d.source.conn.nc.RequestWithContext(ctx, d.replySubject(), []byte(verb))
-	return err
-}
-
 // Nak gives the capture back, to be delivered again after delay. The delivery counts towards MaxDeliver, so a delay of 0
 // uses them all up at once; grow it with NumDelivered.
 func (d *Delivery) Nak(delay time.Duration) error {
-	d.settle() // first, so that no extension undoes the delay
-	return d.publish(fmt.Sprintf(`-NAK {"delay": %d}`, delay.Nanoseconds()))
+	reply := d.settle() // first, so that no extension undoes the delay
+	if reply == "" {
+		d.source.claims.decline(d.key()) // the consumer delivers it in its turn
+		return nil
+	}
+	return d.send(reply, fmt.Sprintf(`-NAK {"delay": %d}`, delay.Nanoseconds()))
 }
 
 // Term removes the capture from its stream for good. Publish its dead letter first.
 func (d *Delivery) Term(reason string) error {
 	defer d.settle()
-	return d.publishNow("+TERM " + reasonText(reason))
+	return d.removeNow("+TERM " + reasonText(reason))
 }
 
 // InProgress starts the time to acknowledge anew, for work that takes longer than AckWait.
 func (d *Delivery) InProgress() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.settled {
+	if d.settled || d.reply == "" {
 		return nil
 	}
 	return d.send(d.reply, "+WPI")
@@ -148,11 +140,12 @@ func (d *Delivery) InProgress() error {
 // extendWaiting is InProgress for a capture that has not been handed out.
 func (d *Delivery) extendWaiting() error {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.settled || !d.waiting {
+	waiting := d.waiting
+	d.mu.Unlock()
+	if !waiting {
 		return nil
 	}
-	return d.send(d.reply, "+WPI")
+	return d.InProgress()
 }
 
 func (d *Delivery) handedOut() *Delivery {
@@ -162,15 +155,37 @@ func (d *Delivery) handedOut() *Delivery {
 	return d
 }
 
-// publishNow is publish for what removes a capture: as with request, that must not be sent late.
-func (d *Delivery) publishNow(verb string) error {
+// remove has the capture removed from its stream and waits for the server's answer. It sends nothing while the connection
+// is down: nats.go would keep it, and send it to whatever the server has when it is back.
+func (d *Delivery) remove(ctx context.Context, verb string) error {
+	if !d.source.conn.Connected() {
+		return nats.ErrDisconnected
+	}
+	d.mu.Lock()
+	reply := d.reply
+	d.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, lastPause)
+	defer cancel()
+	if reply == "" {
+		return d.source.delete(ctx, d)
+	}
+	_, err := d.source.conn.nc.RequestWithContext(ctx, reply, []byte(verb))
+	return err
+}
+
+// removeNow is remove without waiting for an answer to what the consumer delivered.
+func (d *Delivery) removeNow(verb string) error {
 	if !d.source.conn.Connected() {
 		return explain("the answer about "+d.Subject, nats.ErrDisconnected)
 	}
-	return d.publish(verb)
+	d.mu.Lock()
+	reply := d.reply
+	d.mu.Unlock()
+	if reply == "" {
+		return d.remove(context.Background(), verb)
+	}
+	return d.send(reply, verb)
 }
-
-func (d *Delivery) publish(verb string) error { return d.send(d.replySubject(), verb) }
 
 func (d *Delivery) send(reply, verb string) error {
 	if err := d.source.conn.nc.Publish(reply, []byte(verb)); err != nil {
@@ -179,18 +194,26 @@ func (d *Delivery) send(reply, verb string) error {
 	return nil
 }
 
-// settle gives the delivery's bytes back to the source's budget, once.
-func (d *Delivery) settle() {
+// settle ends the delivery, once: its bytes go back to the source's budget, its entry among the claims goes. It returns
+// where the newest delivery is answered.
+func (d *Delivery) settle() (reply string) {
 	d.mu.Lock()
-	settled, begun := d.settled, d.begun
+	settled := d.settled
 	d.settled = true
+	reply = d.reply
+	begun := d.begun
 	d.mu.Unlock()
 	if settled {
-		return
+		return reply
 	}
 	if begun != 0 {
 		d.source.claims.end(d.key(), begun)
 	}
 	d.source.inHand.forget(d)
-	d.source.release(d.size)
+	if d.outOfTurn {
+		d.source.overtaking.release(d.size)
+	} else {
+		d.source.release(d.size)
+	}
+	return reply
 }

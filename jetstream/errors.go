@@ -46,6 +46,18 @@ func (e *Error) Passing() bool {
 	return false
 }
 
+// isFinal reports whether no later attempt of the same call can succeed, or may be made.
+func isFinal(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Code == CodeNoStream || e.Code == CodeRefused)
+}
+
+// isRefused reports whether the server's permissions forbid it.
+func isRefused(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == CodeRefused
+}
+
 func fail(code string, cause error, format string, args ...any) *Error {
 	return &Error{Code: code, Reason: fmt.Sprintf(format, args...), Cause: cause}
 }

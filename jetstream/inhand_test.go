@@ -45,11 +45,8 @@ func TestRedeliveredInHandIsRecognised(t *testing.T) {
 	if lag := mustLag(t, c); lag.Total != 0 || lag.InFlight != 0 {
 		t.Errorf("one acknowledgement left %d captures, %d in flight", lag.Total, lag.InFlight)
 	}
-	if ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond); true {
-		defer cancel()
-		if d, err := s.Next(ctx); err == nil {
-			t.Errorf("it was handed out again, as delivery %d", d.NumDelivered())
-		}
+	if d, err := s.Next(within(t, 500*time.Millisecond)); err == nil {
+		t.Errorf("it was handed out again, as delivery %d", d.NumDelivered())
 	}
 	if held := s.Stats().HeldBytes; held != 0 {
 		t.Errorf("%d bytes are held at the end", held)

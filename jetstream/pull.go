@@ -77,11 +77,12 @@ func (s *Source) pull(messages, bytes int) (got int, end pullEnd) {
 
 // accept puts a capture where Next finds it.
 func (s *Source) accept(msg *nats.Msg) {
-	d, _, err := newDelivery(s, msg)
+	d, pending, err := newDelivery(s, msg)
 	if err != nil {
 		s.log.Warn("a message that is no delivery came to the source's inbox", "subject", msg.Subject, "error", err)
 		return
 	}
+	s.overtaking.sawPending(pending)
 	if !s.inHand.hold(d) {
 		s.stats.repeated.Add(1)
 		return

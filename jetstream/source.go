@@ -23,7 +23,7 @@ type SourceOptions struct {
 // Source pulls captures from the shared consumer. It fetches ahead so that a worker need not wait for the network, but
 // never more captures than the worker can serve in the Prefetch time, and extends the deadline of those that wait here all
 // the same because the worker has become slower. A capture that is delivered again while it is in hand here is recognised
-// and handed out once. Close must be called. Next is safe for concurrent use.
+// and handed out once. While many captures of a few stations wait, those of the others are taken out of turn. Close must be called. Next is safe for concurrent use.
 type Source struct {
 	conn     *Conn
 	topology Topology
@@ -46,6 +46,9 @@ type Source struct {
 	closed chan struct{}  // closed by Close
 	keeper sync.WaitGroup // of the goroutine that extends deadlines until then
 
+	overtaking overtaking
+	largest    int // bytes of the largest capture with its headers
+
 	held    atomic.Int64 // bytes fetched and not settled
 	service atomic.Int64 // ns a capture takes, smoothed; 0: not known yet
 
@@ -53,13 +56,14 @@ type Source struct {
 	stats   sourceCounters
 }
 
-type sourceCounters struct{ delivered, redelivered, repeated, bytes, interruptions atomic.Uint64 }
+type sourceCounters struct{ delivered, redelivered, repeated, overtaken, bytes, interruptions atomic.Uint64 }
 
 // SourceStats counts what a source did since it was made.
 type SourceStats struct {
 	Delivered     uint64 // captures fetched
 	Redelivered   uint64 // of them, those that had been delivered before
 	Repeated      uint64 // deliveries of captures that were in hand here already; not handed out, nor counted above
+	Overtaken     uint64 // captures taken out of turn, because stations with more of them made theirs wait; not counted above
 	Bytes         uint64 // fetched
 	Interruptions uint64 // times pulling failed and was taken up again
 	Buffered      int    // captures fetched and not handed out at this moment
@@ -91,7 +95,7 @@ func (c *Conn) NewSource(ctx context.Context, t Topology, o SourceOptions) (*Sou
 	o.Prefetch = min(o.Prefetch, live.AckWait/4)
 	room := 4*o.MaxMessages + 64 // for what a pull taken for lost still brings, and for status messages
 	s := &Source{
-		conn: c, topology: t, consumer: live, o: o, log: o.Log,
+		conn: c, topology: t, consumer: live, o: o, log: o.Log, largest: c.largestCapture(t),
 		msgs: make(chan *nats.Msg, room), inbox: c.nc.NewInbox(),
 		ready: make(chan *Delivery, room), inHand: inHand{deliveries: map[captureKey]*Delivery{}},
 		change: make(chan struct{}, 1), ended: make(chan struct{}), closed: make(chan struct{}),
@@ -100,8 +104,9 @@ func (c *Conn) NewSource(ctx context.Context, t Topology, o SourceOptions) (*Sou
 	if s.sub, err = c.nc.ChanSubscribe(s.inbox+".*", s.msgs); err != nil {
 		return nil, explain(s.inbox, err)
 	}
+	s.overtaking = overtaking{source: s, behind: make(chan struct{}, 1), aside: make(chan *Delivery, room), cursor: map[string]uint64{}}
 	s.quit, s.stop = context.WithCancel(context.Background())
-	go s.run()
+	go s.fetch()
 	s.keeper.Go(s.extend)
 	return s, nil
 }
@@ -122,10 +127,15 @@ func (o *SourceOptions) setDefaults(c *Conn, t Topology) error {
 	if o.Log == nil {
 		o.Log = c.log
 	}
-	if largest := int(min(int64(t.Captures.MaxMsgSize), c.MaxPayload())); o.MaxBytes < largest+4096 {
-		return fail(CodeBadOption, nil, "a source bounded to %d bytes can never fetch a capture of %d; allow at least %d", o.MaxBytes, largest, largest+4096)
+	if largest := c.largestCapture(t); o.MaxBytes < largest {
+		return fail(CodeBadOption, nil, "a source bounded to %d bytes can never fetch a capture of %d; allow at least %[2]d", o.MaxBytes, largest)
 	}
 	return nil
+}
+
+// largestCapture is how many bytes the largest capture takes here, with its headers and subjects.
+func (c *Conn) largestCapture(t Topology) int {
+	return int(min(int64(t.Captures.MaxMsgSize), c.MaxPayload())) + 4096
 }
 
 // AckWait is the time after which the server delivers a capture again, by the consumer as it was when the source was made.
@@ -137,16 +147,32 @@ func (s *Source) MaxDeliver() int { return s.consumer.MaxDeliver }
 // Next returns the next capture; it waits for one until ctx ends. After Stop it still hands out what was fetched before,
 // then returns ErrStopped.
 func (s *Source) Next(ctx context.Context) (*Delivery, error) {
-	select {
-	case d, ok := <-s.ready:
-		if !ok {
-			return nil, ErrStopped
-		}
-		s.grown()
-		return d.handedOut(), nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	first, second := s.ready, s.overtaking.aside
+	if s.overtaking.hasTurn() {
+		first, second = second, first
 	}
+	var d *Delivery
+	var ok bool
+	select {
+	case d, ok = <-first:
+	default:
+		select {
+		case d, ok = <-first:
+		case d, ok = <-second:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if !ok { // both are closed at once, and each may hold something yet
+		if d, ok = <-s.ready; !ok {
+			if d, ok = <-s.overtaking.aside; !ok {
+				return nil, ErrStopped
+			}
+		}
+	}
+	s.overtaking.tookTurn(d.outOfTurn)
+	s.grown()
+	return d.handedOut(), nil
 }
 
 // Observe tells the source how long the worker had one capture in hand. The prefetch follows it.
@@ -170,9 +196,11 @@ func (s *Source) Close() {
 	s.closing.Do(func() {
 		close(s.closed)
 		s.keeper.Wait()
-		for d := range s.ready {
-			if err := d.Nak(0); err != nil {
-				s.log.Warn("a capture could not be given back; it comes again after AckWait", "subject", d.Subject, "error", err)
+		for _, fetched := range []chan *Delivery{s.ready, s.overtaking.aside} {
+			for d := range fetched {
+				if err := d.Nak(0); err != nil {
+					s.log.Warn("a capture could not be given back; it comes again after AckWait", "subject", d.Subject, "error", err)
+				}
 			}
 		}
 	})
@@ -181,8 +209,8 @@ func (s *Source) Close() {
 // Stats returns the counters.
 func (s *Source) Stats() SourceStats {
 	return SourceStats{
-		Delivered: s.stats.delivered.Load(), Redelivered: s.stats.redelivered.Load(), Repeated: s.stats.repeated.Load(), Bytes: s.stats.bytes.Load(),
-		Interruptions: s.stats.interruptions.Load(), Buffered: len(s.ready), HeldBytes: s.held.Load(),
+		Delivered: s.stats.delivered.Load(), Redelivered: s.stats.redelivered.Load(), Repeated: s.stats.repeated.Load(), Overtaken: s.stats.overtaken.Load(), Bytes: s.stats.bytes.Load(),
+		Interruptions: s.stats.interruptions.Load(), Buffered: len(s.ready) + len(s.overtaking.aside), HeldBytes: s.held.Load(),
 	}
 }
 
@@ -208,10 +236,19 @@ func (s *Source) limit() int {
 	return int(min(max(n, 1), int64(s.o.MaxMessages)))
 }
 
+// fetch fetches captures, in turn and out of it, until Stop.
+func (s *Source) fetch() {
+	defer close(s.ended)
+	defer close(s.overtaking.aside)
+	defer close(s.ready)
+	var both sync.WaitGroup
+	both.Go(s.run)
+	both.Go(s.overtaking.run)
+	both.Wait()
+}
+
 // run pulls until Stop. It owns the subscription, s.pulls and the sending side of s.ready.
 func (s *Source) run() {
-	defer close(s.ended)
-	defer close(s.ready)
 	defer s.sub.Unsubscribe()
 	least := 1 // bytes that must be free: more than were when the server's next capture did not fit
 	pause := firstPause
@@ -223,7 +260,7 @@ func (s *Source) run() {
 		got, end := s.pull(messages, bytes)
 		switch {
 		case end == endTooSmall && got == 0:
-			least = min(2*bytes, s.o.MaxBytes)
+			least = 2 * bytes
 		case end == endNormal, end == endTooSmall:
 			least = 1
 			if pause != firstPause {
@@ -236,14 +273,25 @@ func (s *Source) run() {
 	}
 }
 
+// inTurnBytes is how many of the bytes captures in turn may take: all, or half where others are taken out of turn, but in
+// any case enough for the largest.
+func (s *Source) inTurnBytes(behind bool) int {
+	if !behind {
+		return s.o.MaxBytes
+	}
+	return max(s.o.MaxBytes/2, s.largest)
+}
+
 // waitForRoom waits until half of the limit is free, so that pulls bring more than one capture at a time, and returns
 // what may be asked for. It returns false after Stop.
 func (s *Source) waitForRoom(least int) (messages, bytes int, ok bool) {
 	for s.quit.Err() == nil {
 		limit := s.limit()
 		messages = limit - len(s.ready)
-		bytes = s.o.MaxBytes - int(s.held.Load())
-		if messages >= (limit+1)/2 && bytes >= least {
+		most := s.inTurnBytes(s.overtaking.isBehind())
+		inTurn := int(s.held.Load() - s.overtaking.held.Load())
+		bytes = min(most-inTurn, s.o.MaxBytes-int(s.held.Load()))
+		if messages >= (limit+1)/2 && bytes >= min(least, most) {
 			return messages, bytes, true
 		}
 		select {

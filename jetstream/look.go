@@ -1,0 +1,71 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	js "github.com/nats-io/nats.go/jetstream"
+)
+
+// look is what a source sees of the captures that wait, at one moment.
+type look struct {
+	made      time.Time         // when the stream was made
+	lags      map[string]uint64 // captures in the stream by subject, of the first 100,000 subjects
+	delivered uint64            // sequence up to which the consumer has delivered
+	pending   uint64            // captures after that
+}
+
+// look asks the server. It answers from an index in memory: 1,000 subjects cost it about a millisecond.
+func (s *Source) look(ctx context.Context) (look, error) {
+	seen := look{lags: map[string]uint64{}}
+	filters := s.consumer.FilterSubjects
+	if len(filters) == 0 {
+		filters = []string{s.consumer.FilterSubject}
+	}
+	for _, filter := range filters {
+		if filter == "" {
+			filter = ">"
+		}
+		info, err := s.conn.streamInfo(ctx, s.topology.Captures.Name, filter)
+		if err != nil {
+			return seen, err
+		}
+		seen.made = info.Created
+		for subject, n := range info.State.Subjects {
+			seen.lags[subject] = n
+		}
+	}
+	consumer := s.conn.inspectConsumer(ctx, s.topology.Captures.Name, s.topology.Workers.Durable)
+	if consumer.Info == nil {
+		if consumer.Err == nil {
+			consumer.Err = js.ErrConsumerNotFound
+		}
+		return seen, consumer.Err
+	}
+	seen.delivered, seen.pending = consumer.Info.Delivered.Stream, consumer.Info.NumPending
+	return seen, nil
+}
+
+// delete removes a capture that was taken out of turn from its stream. In a stream made anew its sequence may be another
+// capture's.
+func (s *Source) delete(ctx context.Context, d *Delivery) error {
+	name := s.topology.Captures.Name
+	info, err := s.conn.streamInfo(ctx, name, "")
+	if err != nil {
+		return explain(d.Subject, err)
+	}
+	if !info.Created.Equal(d.made) {
+		return fail(CodeNoStream, nil, "%s cannot be acknowledged: its stream was made anew", d.Subject)
+	}
+	var answer struct{}
+	err = s.conn.askAPI(ctx, "$JS.API.STREAM.MSG.DELETE."+name, map[string]any{"seq": d.StreamSequence, "no_erase": true}, &answer)
+	var api *js.APIError
+	switch {
+	case err == nil, errors.As(err, &api) && api.ErrorCode == codeSequenceNotFound: // another worker was faster
+		return nil
+	case isRefused(err):
+		s.overtaking.refuse(err)
+	}
+	return explain(d.Subject, err)
+}

@@ -1,0 +1,167 @@
+package jetstream_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"foxhunt/jetstream"
+	"foxhunt/jetstream/jetstreamtest"
+)
+
+// flood is one station that sends 50 times as much as each of ten others, to workers that can serve less than all of it.
+type flood struct {
+	backlog  int           // captures of the flooding station that wait already
+	rate     int           // captures a second of each other station
+	duration time.Duration // of sending
+	workers  int
+	lanes    int           // of each worker
+	service  time.Duration // that a capture takes in its lane
+	inTurn   bool          // without overtaking
+	size     int
+}
+
+// served says how long captures waited, from their PubAck to a lane.
+type served struct {
+	others, flooder []time.Duration
+	overtaken       uint64
+}
+
+const flooder = "captures.net.flooder"
+
+func (f flood) capacity() float64 { return float64(f.workers*f.lanes) / f.service.Seconds() }
+
+// run sends, serves for as long as it sends plus a second, and then stops.
+func (f flood) run(t testing.TB) (result served) {
+	t.Helper()
+	srv := jetstreamtest.Start(t)
+	station := srv.Connect(t)
+	topo := jetstream.DefaultTopology()
+	if f.inTurn {
+		topo.Claims.Bucket = "none" // nothing can be claimed
+	}
+	publish(t, station, flooder, f.backlog, f.size)
+	var mu sync.Mutex
+	ctx, cancel := context.WithTimeout(t.Context(), f.duration+time.Second)
+	defer cancel()
+	var lanes, stations sync.WaitGroup
+	for range f.workers {
+		s := newSource(t, srv.Connect(t), topo, jetstream.SourceOptions{Concurrency: f.lanes})
+		s.Observe(f.service)
+		for range f.lanes {
+			lanes.Go(func() {
+				for {
+					d, err := s.Next(ctx)
+					if err != nil {
+						return
+					}
+					began := time.Now()
+					waited := began.Sub(d.Timestamp)
+					time.Sleep(f.service)
+					if err := d.Ack(context.WithoutCancel(ctx)); err != nil {
+						t.Error(err)
+					}
+					s.Observe(time.Since(began))
+					mu.Lock()
+					if d.Subject == flooder {
+						result.flooder = append(result.flooder, waited)
+					} else {
+						result.others = append(result.others, waited)
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		defer func() { result.overtaken += s.Stats().Overtaken }()
+	}
+	for i := range 10 {
+		stations.Go(func() { f.send(t, station, fmt.Sprintf("captures.net.st%d", i), f.rate) })
+	}
+	stations.Go(func() { f.send(t, station, flooder, 50*f.rate) })
+	stations.Wait()
+	lanes.Wait()
+	return result
+}
+
+func (f flood) send(t testing.TB, c *jetstream.Conn, subject string, rate int) {
+	p := c.NewPublisher(0)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	began := time.Now()
+	for sent := 0; time.Since(began) < f.duration; <-tick.C {
+		for ; sent < int(time.Since(began).Seconds()*float64(rate)); sent++ {
+			id := fmt.Sprintf("%s/%d/%d", subject, sent, began.UnixNano())
+			err := p.Publish(t.Context(), subject, id, make([]byte, f.size), func(_ jetstream.Stored, err error) {
+				if err != nil && !strings.Contains(err.Error(), jetstream.CodeStationOverLimit) {
+					t.Error(err)
+				}
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	p.Wait()
+}
+
+// quantile of the waiting times; of nothing it is an hour.
+func quantile(waits []time.Duration, q float64) time.Duration {
+	if len(waits) == 0 {
+		return time.Hour
+	}
+	slices.Sort(waits)
+	return waits[int(q*float64(len(waits)-1))]
+}
+
+// TestFloodDoesNotStarveTheOthers is BenchmarkFairness in short, with bounds.
+func TestFloodDoesNotStarveTheOthers(t *testing.T) {
+	t.Parallel()
+	f := flood{backlog: 2000, rate: 10, duration: 3 * time.Second, workers: 2, lanes: 2, service: 10 * time.Millisecond, size: 1000}
+	got := f.run(t)
+	sent := 10 * f.rate * int(f.duration/time.Second)
+	t.Logf("others: %d of about %d served, waiting p50 %v p95 %v; flooder: %d served; %d taken out of turn",
+		len(got.others), sent, quantile(got.others, 0.5), quantile(got.others, 0.95), len(got.flooder), got.overtaken)
+	if len(got.others) < sent*9/10 || quantile(got.others, 0.95) > 1500*time.Millisecond {
+		t.Errorf("the others wait behind the flood")
+	}
+	if share := float64(len(got.flooder)) / (f.capacity() * f.duration.Seconds()); share < 0.3 {
+		t.Errorf("the flooder got %.0f %% of the workers, want what the others leave", 100*share)
+	}
+}
+
+// BenchmarkFairness prints how long the captures of ten stations wait beside one that sends 50 times as much, and what share
+// of the workers that one gets: with overtaking, and with everything served in turn.
+//
+//	go test ./jetstream/ -run '^$' -bench Fairness -benchtime 1x
+func BenchmarkFairness(b *testing.B) {
+	overload := flood{rate: 10, duration: 8 * time.Second, workers: 1, lanes: 4, service: 16 * time.Millisecond, size: 27_000}
+	backlog := overload
+	backlog.backlog = 9_900
+	for _, v := range []struct {
+		name    string
+		flood   flood
+		workers int
+	}{{"overload", overload, 1}, {"overload", overload, 2}, {"backlog", backlog, 1}, {"backlog", backlog, 2}} {
+		for _, inTurn := range []bool{true, false} {
+			f := v.flood
+			f.workers, f.lanes, f.inTurn = v.workers, f.lanes/v.workers, inTurn
+			name := fmt.Sprintf("%s/%d-workers/%s", v.name, v.workers, map[bool]string{true: "in-turn", false: "overtaking"}[inTurn])
+			b.Run(name, func(b *testing.B) {
+				for range b.N {
+					got := f.run(b)
+					b.ReportMetric(quantile(got.others, 0.5).Seconds(), "p50-s")
+					b.ReportMetric(quantile(got.others, 0.95).Seconds(), "p95-s")
+					b.ReportMetric(quantile(got.others, 0.99).Seconds(), "p99-s")
+					b.ReportMetric(float64(len(got.others))/(100*f.duration.Seconds()), "others-served")
+					b.ReportMetric(float64(len(got.flooder))/float64(len(got.flooder)+len(got.others)), "flooder-share")
+					b.ReportMetric(float64(len(got.flooder)+len(got.others))/f.capacity()/(f.duration+time.Second).Seconds(), "use")
+					b.ReportMetric(float64(got.overtaken), "overtaken")
+				}
+			})
+		}
+	}
+}
