@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 )
 
 // Difference is one field in which a live stream, consumer or key-value bucket is not as it should be.
@@ -21,8 +22,13 @@ func (d Difference) String() string {
 	return fmt.Sprintf("%s %s: %s is %s, want %s", d.Kind, d.Name, d.Field, d.Have, d.Want)
 }
 
-// serversOwn are the fields that a server fills in where they are left to it.
-var serversOwn = []string{"name", "metadata", "max_waiting", "max_value_size", "history"}
+// serversOwn are the fields that a server fills in where they are left to it, beside limits of -1.
+func serversOwn() []string { return []string{"name", "metadata", "max_waiting", "history"} }
+
+// durations are the fields that NATS writes in nanoseconds.
+func durations() []string {
+	return []string{"max_age", "duplicate_window", "ack_wait", "ttl", "limit_marker_ttl", "inactive_threshold"}
+}
 
 // compare lists the fields, as NATS writes them in JSON, that live has otherwise than want. Those that want leaves to the
 // server are not in its JSON.
@@ -31,12 +37,12 @@ func compare(kind, name string, want, live any) []Difference {
 	var diffs []Difference
 	for field, value := range w {
 		if !reflect.DeepEqual(value, l[field]) {
-			diffs = append(diffs, Difference{kind, name, field, text(value), text(l[field])})
+			diffs = append(diffs, Difference{kind, name, field, text(field, value), text(field, l[field])})
 		}
 	}
 	for field, value := range l { // such as headers_only, with which no worker could do its work
-		if _, wanted := w[field]; !wanted && !slices.Contains(serversOwn, field) {
-			diffs = append(diffs, Difference{kind, name, field, "unset", text(value)})
+		if _, wanted := w[field]; !wanted && value != -1. && !slices.Contains(serversOwn(), field) {
+			diffs = append(diffs, Difference{kind, name, field, "unset", text(field, value)})
 		}
 	}
 	slices.SortFunc(diffs, func(a, b Difference) int { return cmp.Compare(a.Field, b.Field) })
@@ -55,8 +61,11 @@ func fields(config any) map[string]any {
 	return m
 }
 
-// text is a value as JSON; null, which a field has that is not there, reads better as unset.
-func text(value any) string {
+// text is a field's value for people: JSON, but for durations and for what is not there.
+func text(field string, value any) string {
+	if ns, ok := value.(float64); ok && slices.Contains(durations(), field) {
+		return time.Duration(ns).String()
+	}
 	if value == nil {
 		return "unset"
 	}
