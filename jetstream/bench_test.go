@@ -100,20 +100,3 @@ func runPath(b *testing.B, station, worker *jetstream.Conn, topo jetstream.Topol
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "captures/s")
 }
-
-// BenchmarkLag measures one poll over 1,000 subjects.
-func BenchmarkLag(b *testing.B) {
-	server := jetstreamtest.Start(b)
-	c := server.Connect(b)
-	p := c.NewPublisher(0)
-	for i := range 3000 {
-		p.Publish(b.Context(), fmt.Sprintf("captures.net.s%d", i%1000), fmt.Sprint("id", i), make([]byte, 100), nil)
-	}
-	p.Wait()
-	b.ResetTimer()
-	for b.Loop() {
-		if _, err := c.Lag(b.Context(), jetstream.DefaultTopology(), 0); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

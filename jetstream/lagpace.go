@@ -1,0 +1,76 @@
+package jetstream
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// Pace is how fast captures come and go, smoothed over about a minute.
+type Pace struct {
+	Arriving   float64  `json:"arriving_per_second"`   // captures stored in the stream
+	Completing float64  `json:"completing_per_second"` // captures that left it
+	Drain      *float64 `json:"drain_seconds"`         // until the consumer has none left, at this pace; nil: never
+}
+
+// smoothing is the time in which a rate that ended has fallen to 37 %.
+const smoothing = 30 * time.Second
+
+// LagTracker tells from several readings of the lag what a single one cannot. The zero value is ready; it is not safe for
+// concurrent use.
+type LagTracker struct {
+	last                         Lag
+	arriving, completing, growth average
+	dead                         [3]uint64 // of the last readings; 0 where there was none
+	next                         int       // place in dead
+}
+
+// Add fills in the reading's Pace, and puts in place of Dead the least of the last three readings: what seems dead and
+// was only on its way is gone by the next.
+func (t *LagTracker) Add(lag *Lag) {
+	t.dead[t.next] = lag.Dead
+	t.next = (t.next + 1) % len(t.dead)
+	lag.Dead = slices.Min(t.dead[:])
+
+	elapsed := lag.Time.Sub(t.last.Time)
+	first, anew := t.last.Time.IsZero(), lag.Arrived < t.last.Arrived || lag.Completed < t.last.Completed
+	switch {
+	case first, anew: // of a stream made anew the old pace says nothing
+		t.arriving, t.completing, t.growth = average{}, average{}, average{}
+	case elapsed <= 0:
+		return
+	default:
+		t.arriving.add(float64(lag.Arrived-t.last.Arrived), elapsed)
+		t.completing.add(float64(lag.Completed-t.last.Completed), elapsed)
+		t.growth.add(float64(lag.Total)-float64(t.last.Total), elapsed)
+		lag.Pace = &Pace{Arriving: t.arriving.perSecond, Completing: t.completing.perSecond, Drain: drain(lag.Total, t.growth.perSecond)}
+	}
+	t.last = Lag{Time: lag.Time, Arrived: lag.Arrived, Completed: lag.Completed, Total: lag.Total}
+}
+
+// drain is how many seconds a backlog lasts that grows by so many captures a second; nil: for ever.
+func drain(total uint64, growth float64) *float64 {
+	var seconds float64
+	if total > 0 {
+		if growth >= 0 {
+			return nil
+		}
+		seconds = float64(total) / -growth
+	}
+	return &seconds
+}
+
+// average is an exponentially weighted moving average of a rate; the zero value has seen nothing.
+type average struct {
+	perSecond float64
+	known     bool
+}
+
+func (a *average) add(n float64, elapsed time.Duration) {
+	weight := 1.0
+	if a.known {
+		weight = 1 - math.Exp(-elapsed.Seconds()/smoothing.Seconds())
+	}
+	a.perSecond += weight * (n/elapsed.Seconds() - a.perSecond)
+	a.known = true
+}
