@@ -29,6 +29,9 @@ func exercised(t *testing.T) *prometheus.Registry {
 	accuracy := 120.0
 	NewModel(registry).Loaded("grid", "1", "abc", &accuracy)
 	NewCache(registry, func() []CacheTier { return []CacheTier{{Tier: "memory", Available: true}} })
+	g := NewGateway(registry)
+	g.InFlight(1)
+	g.Answered("/api/v1/inference/predict", 200, time.Second)
 	NewLag(registry, 10).Set(Lag{
 		Subjects:  map[string]float64{"captures.net.a": 3},
 		OldestAge: map[string]time.Duration{"captures.net.a": time.Minute},
