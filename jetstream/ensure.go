@@ -220,8 +220,11 @@ func (c *Conn) ensureBucket(ctx context.Context, want js.KeyValueConfig, change 
 	return diffs, err
 }
 
-// manage makes one call about a stream. What the server forbids it says at once.
+// manage makes one call about a stream, and gives up on its answer in time: a cluster without a leader gives none. What the
+// server forbids it says at once.
 func manage[T any](ctx context.Context, c *Conn, stream string, call func(context.Context) (T, error)) (result T, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
 	err = c.heed(ctx, func(ctx context.Context) error {
 		result, err = call(ctx)
 		return err
