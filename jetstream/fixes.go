@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
 )
 
@@ -13,17 +14,19 @@ type FixMessage struct {
 	Subject     string
 	ContentType string
 	Body        []byte
-	Sequence    uint64
-	Timestamp   time.Time // when the stream stored it
+	Sequence    uint64    // 0 where the user may only subscribe
+	Timestamp   time.Time // when the stream stored it, likewise
 }
 
-// Fixes reads fixes in order, over reconnections, for one reader at a time.
+// Fixes reads fixes in order, for one reader at a time.
 type Fixes struct {
 	messages js.MessagesContext
+	heard    *nats.Subscription // in the place of messages, where the user may only subscribe
 }
 
-// Fixes starts reading the fixes whose subject matches filter ("" for all) from now on. If the stream is not there yet it
-// waits for it until ctx ends.
+// Fixes starts reading the fixes whose subject matches filter ("" for all) from now on, over reconnections and without a
+// gap. If the stream is not there yet it waits for it until ctx ends. A user who may subscribe to fixes and ask JetStream
+// nothing hears them as they are published, and misses those published while the connection is down.
 func (c *Conn) Fixes(ctx context.Context, filter string) (*Fixes, error) {
 	if filter == "" {
 		filter = "fixes.>"
@@ -31,7 +34,11 @@ func (c *Conn) Fixes(ctx context.Context, filter string) (*Fixes, error) {
 	config := js.OrderedConsumerConfig{FilterSubjects: []string{filter}, DeliverPolicy: js.DeliverNewPolicy}
 	said := false
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		consumer, err := c.js.OrderedConsumer(ctx, StreamFixes, config)
+		var consumer js.Consumer
+		err := c.heed(ctx, func(ctx context.Context) (err error) {
+			consumer, err = c.js.OrderedConsumer(ctx, StreamFixes, config)
+			return err
+		}, StreamFixes)
 		if err == nil {
 			messages, err := consumer.Messages()
 			if err != nil {
@@ -40,6 +47,9 @@ func (c *Conn) Fixes(ctx context.Context, filter string) (*Fixes, error) {
 			return &Fixes{messages: messages}, nil
 		}
 		e := explain(filter, err)
+		if e.Code == CodeRefused {
+			return c.hearFixes(ctx, filter)
+		}
 		if !e.Passing() {
 			return nil, e
 		}
@@ -53,8 +63,33 @@ func (c *Conn) Fixes(ctx context.Context, filter string) (*Fixes, error) {
 	}
 }
 
+// hearFixes subscribes without JetStream.
+func (c *Conn) hearFixes(ctx context.Context, filter string) (*Fixes, error) {
+	sub, err := c.nc.SubscribeSync(filter)
+	if err != nil {
+		return nil, explain(filter, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	err = c.nc.FlushWithContext(ctx)
+	if refusal := c.nc.LastError(); err == nil && refusal != nil { // it came before the flush's answer
+		if m := violation.FindStringSubmatch(refusal.Error()); m != nil && m[2] == filter {
+			err = refusal
+		}
+	}
+	if err != nil {
+		sub.Unsubscribe()
+		return nil, c.explain(filter, err)
+	}
+	c.log.Info("this NATS user may subscribe to fixes and nothing else: those published while the connection is down are missed")
+	return &Fixes{heard: sub}, nil
+}
+
 // Next returns the next fix; it waits for one until ctx ends. After Stop it returns ErrStopped.
 func (f *Fixes) Next(ctx context.Context) (FixMessage, error) {
+	if f.heard != nil {
+		return f.nextHeard(ctx)
+	}
 	for {
 		msg, err := f.messages.Next(js.NextContext(ctx))
 		switch {
@@ -71,6 +106,21 @@ func (f *Fixes) Next(ctx context.Context) (FixMessage, error) {
 	}
 }
 
+func (f *Fixes) nextHeard(ctx context.Context) (FixMessage, error) {
+	for {
+		msg, err := f.heard.NextMsgWithContext(ctx)
+		switch {
+		case err == nil:
+			return FixMessage{Subject: msg.Subject, ContentType: msg.Header.Get("Content-Type"), Body: msg.Data}, nil
+		case errors.Is(err, nats.ErrSlowConsumer): // the connection's handler says so
+		case ctx.Err() != nil:
+			return FixMessage{}, ctx.Err()
+		default:
+			return FixMessage{}, ErrStopped
+		}
+	}
+}
+
 func fixMessage(msg js.Msg) (FixMessage, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
@@ -83,4 +133,10 @@ func fixMessage(msg js.Msg) (FixMessage, error) {
 }
 
 // Stop ends reading.
-func (f *Fixes) Stop() { f.messages.Stop() }
+func (f *Fixes) Stop() {
+	if f.heard != nil {
+		f.heard.Unsubscribe() // fails where the connection is closed, which ends it, too
+		return
+	}
+	f.messages.Stop()
+}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"foxhunt/jetstream"
 	"foxhunt/jetstream/jetstreamtest"
 )
@@ -82,5 +84,54 @@ func TestFixesWaitsForTheStream(t *testing.T) {
 	srv.Connect(t)
 	if err := <-got; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFixesOfAUserWhoMayOnlySubscribe has a dashboard's user, who may ask JetStream nothing, and one who may not even listen.
+func TestFixesOfAUserWhoMayOnlySubscribe(t *testing.T) {
+	t.Parallel()
+	none := &server.SubjectPermission{Deny: []string{">"}}
+	url := startServer(t, &server.Options{Users: []*server.User{
+		{Username: "admin", Password: "pw"},
+		{Username: "dashboard", Password: "pw", Permissions: &server.Permissions{Publish: none, Subscribe: &server.SubjectPermission{Allow: []string{"fixes.>"}}}},
+		{Username: "deaf", Password: "pw", Permissions: &server.Permissions{Publish: none, Subscribe: none}},
+	}})
+	login := func(user string) jetstream.Options {
+		return jetstream.Options{URL: strings.Replace(url, "//", "//"+user+":pw@", 1)}
+	}
+	admin := connect(t, login("admin"))
+	if _, err := admin.Ensure(t.Context(), jetstream.DefaultTopology()); err != nil {
+		t.Fatal(err)
+	}
+	var log logBuffer
+	o := login("dashboard")
+	o.Log = log.logger()
+	f, err := connect(t, o).Fixes(within(t, 15*time.Second), "fixes.net.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "are missed") {
+		t.Errorf("the log does not say what such a user misses: %s", log.String())
+	}
+	publishFix(t, admin, "fixes.other.a", "of another network")
+	for i := range 5 {
+		publishFix(t, admin, "fixes.net.a", fmt.Sprint("fix", i))
+	}
+	for i := range 5 {
+		if m := nextFix(t, f); string(m.Body) != fmt.Sprint("fix", i) || m.Subject != "fixes.net.a" || m.ContentType != "application/json" {
+			t.Errorf("fix %d is %+v", i, m)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := f.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Next without fixes: %v", err)
+	}
+	f.Stop()
+	if _, err := f.Next(t.Context()); !errors.Is(err, jetstream.ErrStopped) {
+		t.Errorf("Next after Stop: %v", err)
+	}
+	if _, err := connect(t, login("deaf")).Fixes(within(t, 15*time.Second), ""); code(err) != jetstream.CodeRefused {
+		t.Errorf("a user who may not listen gets %v", err)
 	}
 }
