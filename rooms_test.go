@@ -23,6 +23,7 @@ var rooms = map[string][]string{
 	"jetstream":               {"messages", "github.com/nats-io", "golang.org/x/sync"},
 	"jetstream/jetstreamtest": {"jetstream"},
 	"metrics":                 {"github.com/prometheus"},
+	"gateway":                 {"messages", "golang.org/x/sync"},
 	"model":                   {"contract", "dsp", "github.com/yalue/onnxruntime_go", "google.golang.org/protobuf"},
 	"model/graph":             {"google.golang.org/protobuf"},
 	"model/grid":              {"model/graph", "contract", "dsp"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 type upOptions struct {
 	logs     logOptions
 	worker   workerOptions
+	gateway  gatewayOptions
 	dataDir  string
 	nats     string
 	http     string
@@ -39,10 +41,11 @@ With --demo it adds simulated receivers and transmitters, and prints the fixes a
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd) },
 	}
 	o.logs.register(cmd.Flags())
+	o.gateway.register(cmd.Flags(), "gateway-")
 	o.worker.register(cmd.Flags(), "*.*") // its NATS server asks nobody who they are, so subjects prove nothing
 	cmd.Flags().StringVar(&o.dataDir, "data-dir", "data", "folder for JetStream's files")
 	cmd.Flags().StringVar(&o.nats, "nats-listen", "127.0.0.1:4222", "address of the NATS server")
-	cmd.Flags().StringVar(&o.http, "http-listen", "127.0.0.1:8080", "address of /metrics, /livez and /readyz")
+	cmd.Flags().StringVar(&o.http, "http-listen", "127.0.0.1:8080", "address of the HTTP API, /metrics, /livez and /readyz")
 	cmd.Flags().BoolVar(&o.fast, "no-sync", false, "let the disk's cache hold what is acknowledged: faster, but a power cut may lose the last seconds")
 	cmd.Flags().BoolVar(&o.demo, "demo", false, "add simulated receivers and transmitters, and print the fixes")
 	cmd.Flags().Float64Var(&o.demoRate, "demo-rate", 2, "simulated captures a second")
@@ -57,7 +60,7 @@ func (o *upOptions) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if err := o.worker.settle(); err != nil {
+	if err := errors.Join(o.worker.settle(), o.gateway.settle()); err != nil {
 		return err
 	}
 	runtime, err := startRuntime(o.worker.runtime)
@@ -75,6 +78,7 @@ func (o *upOptions) serve(ctx context.Context, runtime *model.Runtime, out io.Wr
 		return err
 	}
 	defer h.close()
+	api := o.api(h, log)
 	server, err := jetstream.StartEmbedded(jetstream.EmbeddedOptions{
 		StoreDir: filepath.Join(o.dataDir, "jetstream"), Listen: o.nats, SyncAlways: !o.fast, Log: log,
 	})
@@ -92,6 +96,13 @@ func (o *upOptions) serve(ctx context.Context, runtime *model.Runtime, out io.Wr
 		return err
 	}
 	defer process.close()
+	if api != nil {
+		g, err := startGateway(api, h, conn, process.topology, &o.gateway, log)
+		if err != nil {
+			return err
+		}
+		defer g.Close()
+	}
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return process.run(ctx) })
@@ -100,6 +111,15 @@ func (o *upOptions) serve(ctx context.Context, runtime *model.Runtime, out io.Wr
 		group.Go(func() error { return runDemo(ctx, conn, o.demoRate, out, log) })
 	}
 	return group.Wait()
+}
+
+// api adds the pages of the HTTP API, unless other machines would reach them without a token.
+func (o *upOptions) api(h *httpServer, log *slog.Logger) *latePages {
+	if o.gateway.Token == "" && !isLoopback(h.listener.Addr()) {
+		log.Warn("the HTTP API is off: other machines reach http-listen; --gateway-token-file switches it on")
+		return nil
+	}
+	return h.serveAPI()
 }
 
 // introduce says what is running and where to look further.

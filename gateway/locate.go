@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"foxhunt/messages"
+)
+
+// gapCheck is how often a request looks whether its answer may have passed unheard; lookBack is how long ago the fix of a
+// capture that the stream had before may have come: longer than streams remember ids.
+const (
+	gapCheck = 500 * time.Millisecond
+	lookBack = 15 * time.Minute
+)
+
+// statusClientGone is what access logs call an answer that nobody waits for any more; it is in the metrics alone.
+const statusClientGone = 499
+
+// locate publishes a capture and waits for what becomes of it.
+func (g *Gateway) locate(ctx context.Context, q *question) (*messages.Fix, *problem) {
+	answer, leave := g.waiters.join(fixID(q.subject, q.id))
+	defer leave()
+	gaps := g.streams.Gaps()
+	duplicate, err := g.streams.PublishCapture(ctx, q.subject, q.id, q.data)
+	q.data = nil // the stream has it
+	if err != nil {
+		return nil, g.unpublished(ctx, q, err)
+	}
+	if duplicate {
+		q.from = q.from.Add(-lookBack)
+		if fix, p := g.search(ctx, q); fix != nil || p != nil {
+			return fix, p
+		}
+	}
+	tick := time.NewTicker(gapCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case m := <-answer:
+			return g.understand(m, q)
+		case <-ctx.Done():
+			return nil, g.late(ctx, q)
+		case <-tick.C:
+		}
+		if now := g.streams.Gaps(); now != gaps && g.streams.Connected() {
+			gaps = now
+			if fix, p := g.search(ctx, q); fix != nil || p != nil {
+				return fix, p
+			}
+		}
+	}
+}
+
+// unpublished is the problem of a capture that was perhaps not stored.
+func (g *Gateway) unpublished(ctx context.Context, q *question, err error) *problem {
+	p := problemOf(err)
+	switch p.Status {
+	case http.StatusInternalServerError:
+		g.options.Log.Error("a capture could not be published", "error", err)
+	case http.StatusGatewayTimeout: // its PubAck was lost: the capture may be there
+		return g.late(ctx, q)
+	}
+	return p
+}
+
+// understand turns a message into the answer that it is.
+func (g *Gateway) understand(m Message, q *question) (*messages.Fix, *problem) {
+	if isDead(m) {
+		letter, err := messages.DecodeDeadLetter(nil, m.Header)
+		if err != nil {
+			return nil, g.puzzled("dead letter", err)
+		}
+		return nil, deadProblem(letter, q.form)
+	}
+	fix, err := messages.DecodeFix(header(m, messages.ContentTypeHeader), m.Data)
+	if err != nil {
+		return nil, g.puzzled("fix", err)
+	}
+	if fix.CaptureID != q.id {
+		return nil, g.puzzled("fix", fmt.Errorf("it is another capture's"))
+	}
+	if fix.CacheHit {
+		g.lastHit.Store(time.Now().UnixNano())
+	}
+	return fix, nil
+}
+
+func (g *Gateway) puzzled(what string, err error) *problem {
+	g.options.Log.Error("a "+what+" cannot be read", "error", err)
+	return newProblem(http.StatusInternalServerError, CodeInternal, "the "+what+" that came cannot be read; the gateway's log says why")
+}
+
+// search asks the streams for a question's answer; neither a fix nor a problem is returned where there is none, or where
+// the streams cannot tell just now.
+func (g *Gateway) search(ctx context.Context, q *question) (*messages.Fix, *problem) {
+	m, found, err := g.find(ctx, q.network, q.source, q.id, q.from.Add(-skew))
+	if err != nil {
+		g.options.Log.Warn("an answer that may have passed unheard could not be looked for", "error", err)
+	}
+	if err != nil || !found {
+		return nil, nil
+	}
+	return g.understand(m, q)
+}
+
+// find looks for what became of a capture: its fix, or its dead letter.
+func (g *Gateway) find(ctx context.Context, network, source, id string, since time.Time) (Message, bool, error) {
+	select {
+	case g.searches <- struct{}{}:
+		defer func() { <-g.searches }()
+	case <-ctx.Done():
+		return Message{}, false, &Failure{failureTimeout, "other searches took all of the time"}
+	}
+	m, found, err := g.streams.FindFix(ctx, network, source, id, since)
+	if found || err != nil {
+		return m, found, err
+	}
+	return g.streams.FindDead(ctx, network, source, id, since)
+}
+
+// late is the problem of a capture whose answer did not come in time.
+func (g *Gateway) late(ctx context.Context, q *question) *problem {
+	status := http.StatusGatewayTimeout
+	if !errors.Is(context.Cause(ctx), errDeadline) && ctx.Err() != nil {
+		status = statusClientGone
+	}
+	p := newProblem(status, CodeTimeout, "no fix came within "+g.options.Deadline.String()+"; the capture is still processed, and fix_url will have what becomes of it").again(secondsUntilBetter)
+	p.CaptureID, p.FixURL = q.id, q.fixURL()
+	return p
+}
+
+// fixURL is where a capture's fix can be had later.
+func (q *question) fixURL() string {
+	query := url.Values{"network": {q.network}, "source": {q.source}}
+	if _, ok := timeOf(q.id, time.Now()); !ok {
+		query.Set("since", q.from.UTC().Truncate(time.Second).Format(time.RFC3339))
+	}
+	return "/api/v1/fixes/" + q.id + "?" + query.Encode()
+}
