@@ -216,3 +216,16 @@ const (
 	gatherTime = 500 * time.Millisecond
 	maxServers = 64
 )
+
+// ServerInfo is what the server said of itself when this connection was made.
+type ServerInfo struct {
+	Name, Version, Cluster string
+	MaxPayload             int64 // bytes
+	AuthRequired, TLS      bool
+}
+
+// ServerInfo is about the server connected to at this moment.
+func (c *Conn) ServerInfo() ServerInfo {
+	return ServerInfo{Name: c.nc.ConnectedServerName(), Version: c.nc.ConnectedServerVersion(), Cluster: c.nc.ConnectedClusterName(),
+		MaxPayload: c.nc.MaxPayload(), AuthRequired: c.nc.AuthRequired(), TLS: c.nc.TLSRequired()}
+}
