@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"time"
 
@@ -149,43 +149,28 @@ func TestPublishDeadWithoutHeaders(t *testing.T) {
 // TestReap has a capture fail as often as it may, as with a worker that dies each time.
 func TestReap(t *testing.T) {
 	t.Parallel()
-	srv := jetstreamtest.Start(t)
-	c := connect(t, jetstream.Options{URL: srv.ClientURL()})
-	topo := jetstream.DefaultTopology()
-	topo.Workers.MaxDeliver = 2
-	topo.Workers.AckWait = 100 * time.Millisecond
-	if _, err := c.Ensure(t.Context(), topo); err != nil {
-		t.Fatal(err)
-	}
-	publish(t, c, "captures.net.poison", 1, 50_000)
-	s := newSource(t, c, topo, jetstream.SourceOptions{})
-	for range 2 {
-		next(t, s) // and never a word about it again
-	}
-	waitFor(t, "the capture's giving up", func() bool { lag := mustLag(t, c); return lag.Dead == 1 && lag.Total == 1 })
+	w := newWard(t)
+	publish(t, w.Conn, "captures.net.poison", 1, 50_000)
+	w.neverAnswer(t, "captures.net.poison")
+	waitFor(t, "the capture's giving up", func() bool { lag := mustLag(t, w.Conn); return lag.Dead == 1 && lag.Total == 1 })
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	ended := make(chan struct{})
-	var counted atomic.Int32
-	buried := func(code string) {
-		if code == jetstream.ReasonMaxDeliveries {
-			counted.Add(1)
-		}
-	}
+	var reapers sync.WaitGroup
 	for range 2 { // as many reapers as workers
-		go func() { c.Reap(ctx, topo, "w1", buried); ended <- struct{}{} }()
+		reapers.Go(func() {
+			w.Reap(ctx, w.topology, "w1", func(code string) {
+				if code == jetstream.ReasonMaxDeliveries {
+					w.counted.Add(1)
+				}
+			})
+		})
 	}
-	d := deadLetters(t, srv.ClientURL(), 1)[0]
+	waitFor(t, "the capture's removal", func() bool { return w.counted.Load() == 1 })
+	cancel()
+	reapers.Wait()
+	d := w.expect(t, 0, 1, 1)[0]
 	if d.Reason != jetstream.ReasonMaxDeliveries || d.Subject != "captures.net.poison" || len(d.Body) != 50_000 || d.Deliveries != 2 || d.Worker != "w1" {
 		t.Errorf("dead letter %+v", d)
-	}
-	waitFor(t, "the capture's removal", func() bool { return mustLag(t, c).Total == 0 })
-	cancel()
-	<-ended
-	<-ended
-	deadLetters(t, srv.ClientURL(), 1)
-	if n := counted.Load(); n != 1 {
-		t.Errorf("%d captures were counted, want 1", n)
 	}
 }
 

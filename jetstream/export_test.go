@@ -1,0 +1,43 @@
+package jetstream
+
+import (
+	"context"
+	"time"
+)
+
+// TestReaper is a reaper whose sweeps do not wait.
+type TestReaper struct{ *reaper }
+
+// NewTestReaper returns a reaper that takes a capture for given up once it was seen below the floor twice, settle apart.
+func NewTestReaper(c *Conn, t Topology, worker string, settle time.Duration, buried func(code string)) TestReaper {
+	r := c.newReaper(t, worker, buried)
+	r.wait = 20 * time.Millisecond
+	r.sweep.every, r.sweep.settle = 0, settle
+	return TestReaper{r}
+}
+
+// Run is Reap.
+func (r TestReaper) Run(ctx context.Context) { r.run(ctx) }
+
+// Look sweeps once.
+func (r TestReaper) Look(ctx context.Context) error { return r.sweepWhenDue(ctx) }
+
+// MatchesSubject reports whether a NATS filter chooses a subject.
+func MatchesSubject(filter, subject string) bool { return matchesSubject(filter, subject) }
+
+// Floors returns a function that is given what a sweep may see, and returns up to where captures have been below the floor
+// for ten seconds.
+func Floors() func(Seen) uint64 {
+	var m floorMark
+	return func(s Seen) uint64 {
+		now := floorMark{time.Unix(s.At, 0), s.First, s.Floor, s.Deliveries, time.Unix(1, 0), time.Unix(s.Made, 0)}
+		return m.settled(now, 10*time.Second)
+	}
+}
+
+// Seen is a floorMark; its times are in seconds.
+type Seen struct {
+	At                       int64
+	First, Floor, Deliveries uint64
+	Made                     int64
+}

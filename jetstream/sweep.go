@@ -1,0 +1,149 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	js "github.com/nats-io/nats.go/jetstream"
+)
+
+// sweep finds captures that will never be delivered again although no advisory says so: it was lost because its stream was
+// full, was deleted, or the server went down just then.
+//
+// They are told by the floor, the last sequence of which this is sure: nothing at or below it waits to be delivered, or for
+// an answer. nats-server 2.15 tells it in two ways. Everything up to ack_floor was delivered and is with nobody, naks with a
+// delay included, and is never delivered again, not even after MaxDeliver was raised. And where num_ack_pending is 0 that
+// holds for everything up to delivered. (Both are needed: ack_floor only moves with an acknowledgement, and once a capture
+// was given up only with one after which no other is with workers.) What lies below was acknowledged or given up; what was
+// acknowledged leaves the work queue at once.
+//
+// "At once" is what needs care: on a single server the floor moves an instant before the capture is removed, and in a
+// cluster a removal that found the stream without a leader is tried again only every two minutes or so. So a capture must
+// be seen below the floor twice, settle or settleReplicated apart. While captures are always with workers the floor may
+// stand still; then the sweep waits.
+type sweep struct {
+	every            time.Duration // between two looks
+	settle           time.Duration
+	settleReplicated time.Duration // for streams of several replicas
+	next             time.Time     // when the next look is due
+	mark             floorMark
+}
+
+func newSweep() sweep {
+	return sweep{every: 15 * time.Second, settle: 20 * time.Second, settleReplicated: 5 * time.Minute}
+}
+
+// floorMark is what was seen at some time.
+type floorMark struct {
+	at               time.Time
+	first            uint64    // the stream's first capture
+	floor            uint64    // see sweep
+	deliveries       uint64    // by the consumer, ever; one that was reset counts anew
+	stream, consumer time.Time // when they were made; one made anew is another
+}
+
+// seen reads a mark off the server's answers, of which the consumer's came first: its floor only rises.
+func seen(now time.Time, consumer *js.ConsumerInfo, stream *js.StreamInfo) floorMark {
+	m := floorMark{
+		at: now, first: stream.State.FirstSeq, floor: consumer.AckFloor.Stream, deliveries: consumer.Delivered.Consumer,
+		stream: stream.Created, consumer: consumer.Created,
+	}
+	if consumer.NumAckPending == 0 {
+		m.floor = consumer.Delivered.Stream
+	}
+	if stream.State.Msgs == 0 {
+		m.first = math.MaxUint64
+	}
+	return m
+}
+
+// settled compares the mark with what is seen now, and returns the sequence up to which captures have been below the floor
+// for the time settle; 0: none have.
+func (m *floorMark) settled(now floorMark, settle time.Duration) uint64 {
+	same := m.first == now.first && now.deliveries >= m.deliveries && m.stream.Equal(now.stream) && m.consumer.Equal(now.consumer)
+	switch {
+	case now.first > now.floor: // nothing lies below, as far as can be seen just now
+		if !same {
+			*m = floorMark{}
+		}
+		return 0
+	case !same:
+		*m = now
+		return 0
+	case now.at.Sub(m.at) < settle:
+		return 0
+	}
+	floor := min(m.floor, now.floor)
+	*m = now
+	return floor
+}
+
+// sweepWhenDue looks whether there are captures below the floor, and buries those that have been there long enough. A look
+// that finds none costs the server two answers from memory.
+func (r *reaper) sweepWhenDue(ctx context.Context) error {
+	now := time.Now()
+	if now.Before(r.sweep.next) {
+		return nil
+	}
+	r.sweep.next = now.Add(r.sweep.every)
+	t := r.topology
+	consumer, err := r.conn.js.Consumer(ctx, t.Captures.Name, t.Workers.Durable)
+	if err != nil {
+		return err
+	}
+	stream, err := r.conn.js.Stream(ctx, t.Captures.Name)
+	if err != nil {
+		return err
+	}
+	settle := r.sweep.settle
+	if stream.CachedInfo().Config.Replicas > 1 {
+		settle = r.sweep.settleReplicated
+	}
+	first := stream.CachedInfo().State.FirstSeq
+	floor := r.sweep.mark.settled(seen(now, consumer.CachedInfo(), stream.CachedInfo()), settle)
+	if floor == 0 {
+		return nil
+	}
+	config := consumer.CachedInfo().Config
+	for _, filter := range filtersOf(config) {
+		if err := r.buryUpTo(ctx, filter, first, floor, config.MaxDeliver); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// filtersOf are the subjects that the consumer delivers: captures of others, which another consumer may deliver, are none
+// of its business.
+func filtersOf(config js.ConsumerConfig) []string {
+	switch {
+	case len(config.FilterSubjects) > 0:
+		return config.FilterSubjects
+	case config.FilterSubject != "":
+		return []string{config.FilterSubject}
+	}
+	return []string{">"}
+}
+
+// buryUpTo buries the captures that filter chooses from sequence on, up to last.
+func (r *reaper) buryUpTo(ctx context.Context, filter string, sequence, last uint64, maxDeliver int) error {
+	for sequence <= last {
+		m, err := r.conn.stored(ctx, r.topology.Captures.Name, map[string]any{"seq": sequence, "next_by_subj": filter})
+		if errors.Is(err, ErrNoMessage) || err == nil && m.Sequence > last {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		sentence := fmt.Sprintf("%s delivers it no more, up to %d times are allowed, and it was never finished; no advisory told of it",
+			r.topology.Workers.Durable, maxDeliver)
+		if err := r.bury(ctx, m, max(maxDeliver, 0), sentence); err != nil {
+			return err
+		}
+		sequence = m.Sequence + 1
+	}
+	return nil
+}
