@@ -31,6 +31,8 @@ var rooms = map[string][]string{
 	"worker":                  {"messages", "contract", "features", "dsp", "geo", "golang.org/x/sync"},
 	"station":                 {"messages", "github.com/goccy/go-yaml"},
 	"sim":                     {"messages", "geo", "dsp"},
+	"doctor":                  {"jetstream", "messages", "cache", "model", "github.com/nats-io/nats.go"},
+	"chaos":                   {"messages", "jetstream", "model/modeltest", "github.com/nats-io"},
 	"evaluate":                {"sim", "features", "contract", "model", "geo", "messages", "dsp", "golang.org/x/sync"},
 	"deploy/nats":             {}, // configuration, and its tests
 }
