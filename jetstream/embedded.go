@@ -23,7 +23,7 @@ const startTime = 5 * time.Minute
 // EmbeddedOptions configure a NATS server inside this process.
 type EmbeddedOptions struct {
 	StoreDir   string       // JetStream's files; one server at a time
-	Listen     string       // host:port; port 0 takes a free one; no host means 127.0.0.1; empty: no port at all, in-process only
+	Listen     string       // host:port on this machine; port 0 takes a free one; no host means 127.0.0.1; empty: no port at all, in-process only
 	MaxPayload int          // bytes; default MaxPayload
 	SyncAlways bool         // fsync before a message is acknowledged: survives a power cut, at a price in messages per second
 	Log        *slog.Logger // default: slog.Default()
@@ -61,7 +61,6 @@ func StartEmbedded(o EmbeddedOptions) (*Embedded, error) {
 		e.Shutdown()
 		return nil, fail(CodeServer, nil, "the embedded NATS server on %q did not come up: %s", o.Listen, why)
 	}
-	warnIfOpen(o.Log, opts.Host, opts.DontListen)
 	return e, nil
 }
 
@@ -113,17 +112,19 @@ func (o EmbeddedOptions) serverOptions() (*server.Options, error) {
 		opts.Port = server.RANDOM_PORT
 	}
 	if opts.Host = host; host == "" {
-		opts.Host = "127.0.0.1" // an empty host would mean every interface; that must be asked for
+		opts.Host = "127.0.0.1" // an empty host would mean every interface
+	}
+	if !isLoopback(opts.Host) {
+		return nil, fail(CodeBadOption, nil, "the embedded NATS server asks for no credentials, so it listens on this machine only, not on %s; "+
+			"for others run a nats-server with accounts and TLS (deploy/nats), and foxhunt worker beside it", opts.Host)
 	}
 	return opts, nil
 }
 
-func warnIfOpen(log *slog.Logger, host string, dontListen bool) {
-	if ip := net.ParseIP(host); dontListen || host == "localhost" || (ip != nil && ip.IsLoopback()) {
-		return
-	}
-	log.Warn("the embedded NATS server listens beyond this machine without asking for credentials; " +
-		"listen on 127.0.0.1, or run a separate nats-server with accounts")
+// isLoopback reports whether only this machine reaches a server that listens on host.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // ClientURL is the URL clients of this machine connect to; empty when no port is open.

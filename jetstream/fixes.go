@@ -24,10 +24,10 @@ type Fixes struct {
 	heard    *nats.Subscription // in the place of messages, where the user may only subscribe
 }
 
-// Fixes starts reading the fixes whose subject matches filter ("" for all) from now on, over reconnections and without a
+// Fixes starts reading those of t's fixes whose subject matches filter ("" for all) from now on, over reconnections and without a
 // gap. If the stream is not there yet it waits for it until ctx ends. A user who may subscribe to fixes and ask JetStream
 // nothing hears them as they are published, and misses those published while the connection is down.
-func (c *Conn) Fixes(ctx context.Context, filter string) (*Fixes, error) {
+func (c *Conn) Fixes(ctx context.Context, t Topology, filter string) (*Fixes, error) {
 	if filter == "" {
 		filter = "fixes.>"
 	}
@@ -36,9 +36,9 @@ func (c *Conn) Fixes(ctx context.Context, filter string) (*Fixes, error) {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		var consumer js.Consumer
 		err := c.heed(ctx, func(ctx context.Context) (err error) {
-			consumer, err = c.js.OrderedConsumer(ctx, StreamFixes, config)
+			consumer, err = c.js.OrderedConsumer(ctx, t.Fixes.Name, config)
 			return err
-		}, StreamFixes)
+		}, t.Fixes.Name)
 		if err == nil {
 			messages, err := consumer.Messages()
 			if err != nil {
@@ -54,7 +54,7 @@ func (c *Conn) Fixes(ctx context.Context, filter string) (*Fixes, error) {
 			return nil, e
 		}
 		if !said {
-			c.log.Info("waiting for the stream " + StreamFixes)
+			c.log.Info("waiting for the stream " + t.Fixes.Name)
 			said = true
 		}
 		if !sleep(ctx, pause) {

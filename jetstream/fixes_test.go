@@ -34,7 +34,7 @@ func TestFixesFromNowOn(t *testing.T) {
 	t.Parallel()
 	srv, c := start(t)
 	publishFix(t, c, "fixes.net.a", "old")
-	f, err := c.Fixes(t.Context(), "fixes.net.*")
+	f, err := c.Fixes(t.Context(), jetstream.DefaultTopology(), "fixes.net.*")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,12 +69,12 @@ func TestFixesWaitsForTheStream(t *testing.T) {
 	srv := jetstreamtest.Start(t)
 	var log logBuffer
 	c := connect(t, jetstream.Options{URL: srv.ClientURL(), Log: log.logger()})
-	if _, err := c.Fixes(within(t, 200*time.Millisecond), ""); code(err) != jetstream.CodeNoStream {
+	if _, err := c.Fixes(within(t, 200*time.Millisecond), jetstream.DefaultTopology(), ""); code(err) != jetstream.CodeNoStream {
 		t.Errorf("without a stream: %v", err)
 	}
 	got := make(chan error)
 	go func() {
-		f, err := c.Fixes(t.Context(), "")
+		f, err := c.Fixes(t.Context(), jetstream.DefaultTopology(), "")
 		if err == nil {
 			f.Stop()
 		}
@@ -106,7 +106,7 @@ func TestFixesOfAUserWhoMayOnlySubscribe(t *testing.T) {
 	var log logBuffer
 	o := login("dashboard")
 	o.Log = log.logger()
-	f, err := connect(t, o).Fixes(within(t, 15*time.Second), "fixes.net.*")
+	f, err := connect(t, o).Fixes(within(t, 15*time.Second), jetstream.DefaultTopology(), "fixes.net.*")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestFixesOfAUserWhoMayOnlySubscribe(t *testing.T) {
 	if _, err := f.Next(t.Context()); !errors.Is(err, jetstream.ErrStopped) {
 		t.Errorf("Next after Stop: %v", err)
 	}
-	if _, err := connect(t, login("deaf")).Fixes(within(t, 15*time.Second), ""); code(err) != jetstream.CodeRefused {
+	if _, err := connect(t, login("deaf")).Fixes(within(t, 15*time.Second), jetstream.DefaultTopology(), ""); code(err) != jetstream.CodeRefused {
 		t.Errorf("a user who may not listen gets %v", err)
 	}
 }

@@ -170,13 +170,20 @@ func (c *Conn) PublishPlain(subject string, data []byte) error {
 	return nil
 }
 
-// SubscribePlain calls handle for every message on subject, in order, until stop is called.
+// SubscribePlain calls handle for every message on subject, in order, until stop is called. What the server's permissions
+// forbid to hear is not heard, and the log says so.
 func (c *Conn) SubscribePlain(subject string, handle func(subject string, data []byte)) (stop func(), err error) {
+	w := &waiter{mine: func(s string) bool { return s == subject }, end: func(error) {
+		c.log.Info("the server's permissions do not let this user hear " + subject)
+	}}
+	c.refusals.add(w)
 	sub, err := c.nc.Subscribe(subject, func(m *nats.Msg) { handle(m.Subject, m.Data) })
 	if err != nil {
+		c.refusals.remove(w)
 		return nil, explain(subject, err)
 	}
 	return func() {
+		c.refusals.remove(w)
 		if err := sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 			c.log.Debug("unsubscribing", "subject", subject, "error", err)
 		}

@@ -18,8 +18,9 @@ type refusals struct {
 }
 
 type waiter struct {
-	mine func(subject string) bool
-	end  context.CancelCauseFunc
+	mine    func(subject string) bool
+	end     func(refused error)
+	answers bool // waits for answers, too
 }
 
 // heed makes a call with a context that ends, as soon as the server says that its permissions do not allow one of the
@@ -27,7 +28,7 @@ type waiter struct {
 func (r *refusals) heed(ctx context.Context, mine func(subject string) bool, call func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	w := &waiter{mine, cancel}
+	w := &waiter{mine: mine, end: cancel, answers: true}
 	r.add(w)
 	defer r.remove(w)
 	err := call(ctx)
@@ -45,7 +46,7 @@ func (r *refusals) add(w *waiter) {
 		r.waiting = map[*waiter]struct{}{}
 	}
 	r.waiting[w] = struct{}{}
-	if r.deaf != nil {
+	if r.deaf != nil && w.answers {
 		w.end(r.deaf)
 	}
 }
@@ -83,7 +84,7 @@ func (r *refusals) report(err error, inbox string) bool {
 		r.deaf = refused
 	}
 	for w := range r.waiting {
-		if deaf || w.mine(subject) {
+		if deaf && w.answers || w.mine(subject) {
 			w.end(refused)
 			told = true
 		}

@@ -52,7 +52,7 @@ func newHouse(t testing.TB) *house {
 	if h.js, err = natsjs.New(h.nats); err != nil {
 		t.Fatal(err)
 	}
-	if h.fixes, err = h.conn.Fixes(t.Context(), ""); err != nil {
+	if h.fixes, err = h.conn.Fixes(t.Context(), jetstream.DefaultTopology(), ""); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.fixes.Stop)

@@ -35,9 +35,20 @@ func (o *natsOptions) registerCredentials(flags *pflag.FlagSet) {
 	flags.StringVar(&o.InboxPrefix, "nats-inbox", "", "prefix of reply subjects, for users that may subscribe to no other")
 }
 
+// connect waits for NATS until ctx ends: for commands that stay.
 func (o *natsOptions) connect(ctx context.Context, name string) (*jetstream.Conn, error) {
 	o.Name = "foxhunt " + name
 	return jetstream.Connect(ctx, o.Options)
+}
+
+// connectTime is how long a command that does one thing and ends waits for NATS.
+const connectTime = 10 * time.Second
+
+// connectSoon gives up after connectTime: for commands that do one thing and end.
+func (o *natsOptions) connectSoon(ctx context.Context, name string) (*jetstream.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	return o.connect(ctx, name)
 }
 
 // workerOptions are the flags of the commands that run a worker.

@@ -103,7 +103,7 @@ func newTraffic(b *testing.B, server *jetstreamtest.Server) *traffic {
 	if _, err := conn.Ensure(b.Context(), jetstream.DefaultTopology()); err != nil {
 		b.Fatal(err)
 	}
-	fixes, err := conn.Fixes(b.Context(), "")
+	fixes, err := conn.Fixes(b.Context(), jetstream.DefaultTopology(), "")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // topologyOptions are the flags about streams and consumers. A command that makes them takes all with register; one that
-// only looks at them, or feeds them, needs no more than their names.
+// looks at the workers' consumer takes registerNames, and one that only reads a stream registerPrefix.
 type topologyOptions struct {
 	profile  string
 	prefix   string
@@ -41,11 +41,15 @@ func (o *topologyOptions) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.apply, "apply", false, "change live streams and consumers that are not as these flags say")
 }
 
-// registerNames adds the flags that say which streams and which consumer; limits and replicas are the defaults.
-func (o *topologyOptions) registerNames(flags *pflag.FlagSet) {
-	t := jetstream.DefaultTopology()
-	o.setDefaults(t)
+// registerPrefix adds the flag that says which streams; all else is the default.
+func (o *topologyOptions) registerPrefix(flags *pflag.FlagSet) {
+	o.setDefaults(jetstream.DefaultTopology())
 	flags.StringVar(&o.prefix, "stream-prefix", "", "put before the names of all streams and key-value buckets, where these are taken")
+}
+
+// registerNames adds the flags that say which streams and which consumer.
+func (o *topologyOptions) registerNames(flags *pflag.FlagSet) {
+	o.registerPrefix(flags)
 	flags.StringVar(&o.consumer, "consumer", o.consumer, "durable consumer that a pool of workers shares")
 	flags.StringVar(&o.filter, "filter", o.filter, "subjects of that pool; no two consumers may share a subject")
 }

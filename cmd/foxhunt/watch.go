@@ -19,18 +19,20 @@ import (
 
 // watcher prints fixes as they come.
 type watcher struct {
-	conn   *jetstream.Conn
-	filter string
-	format string // line, json or geojson
-	count  int    // fixes to print; 0: no end
-	out    io.Writer
-	ready  func() // called once fixes would be seen; may be nil
-	log    *slog.Logger
-	truths truths
+	conn    *jetstream.Conn
+	streams jetstream.Topology
+	filter  string
+	format  string // line, json or geojson
+	count   int    // fixes to print; 0: no end
+	out     io.Writer
+	ready   func() // called once fixes would be seen; may be nil
+	log     *slog.Logger
+	truths  truths
 }
 
 func newWatch() *cobra.Command {
 	var nats natsOptions
+	var streams topologyOptions
 	var timeout time.Duration
 	w := watcher{}
 	cmd := &cobra.Command{
@@ -51,17 +53,22 @@ With --count it ends after so many fixes; if --timeout passes first, that is an 
 				ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
 				defer cancel()
 			}
+			topology, err := streams.topology()
+			if err != nil {
+				return err
+			}
 			nats.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 			conn, err := nats.connect(ctx, "watch")
 			if err != nil {
 				return err
 			}
 			defer conn.Close()
-			w.conn, w.out, w.log = conn, cmd.OutOrStdout(), nats.Log
+			w.conn, w.streams, w.out, w.log = conn, topology, cmd.OutOrStdout(), nats.Log
 			return w.run(ctx)
 		},
 	}
 	nats.register(cmd.Flags())
+	streams.registerPrefix(cmd.Flags())
 	cmd.Flags().StringVar(&w.filter, "subject", "fixes.>", "subject of the fixes, with NATS wildcards")
 	cmd.Flags().StringVar(&w.format, "format", "line", "line, json or geojson")
 	cmd.Flags().IntVar(&w.count, "count", 0, "end after so many fixes; 0: no end")
@@ -80,7 +87,7 @@ func (w *watcher) run(ctx context.Context) error {
 		}
 		defer stop()
 	}
-	fixes, err := w.conn.Fixes(ctx, w.filter)
+	fixes, err := w.conn.Fixes(ctx, w.streams, w.filter)
 	if err != nil {
 		return w.ended(ctx, 0, err)
 	}
