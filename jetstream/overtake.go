@@ -47,6 +47,10 @@ type overtaking struct {
 // sawPending takes note of how much waits, by the newest delivery.
 func (o *overtaking) sawPending(pending uint64) {
 	o.pending.Store(int64(min(pending, 1<<62)))
+	o.wake()
+}
+
+func (o *overtaking) wake() {
 	if o.isBehind() {
 		select {
 		case o.behind <- struct{}{}:

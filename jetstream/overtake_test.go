@@ -117,19 +117,56 @@ func quantile(waits []time.Duration, q float64) time.Duration {
 	return waits[int(q*float64(len(waits)-1))]
 }
 
-// TestFloodDoesNotStarveTheOthers is BenchmarkFairness in short, with bounds.
+// TestFloodDoesNotStarveTheOthers is BenchmarkFairness in short. The backlog alone is more than the workers can serve in the
+// time there is, so that in turn none of the others would be served.
 func TestFloodDoesNotStarveTheOthers(t *testing.T) {
 	t.Parallel()
-	f := flood{backlog: 2000, rate: 10, duration: 3 * time.Second, workers: 2, lanes: 2, service: 10 * time.Millisecond, size: 1000}
+	f := flood{backlog: 4000, rate: 10, duration: 3 * time.Second, workers: 2, lanes: 2, service: 10 * time.Millisecond, size: 1000}
 	got := f.run(t)
 	sent := 10 * f.rate * int(f.duration/time.Second)
-	t.Logf("others: %d of about %d served, waiting p50 %v p95 %v; flooder: %d served; %d taken out of turn",
+	said := fmt.Sprintf("others: %d of about %d served, waiting p50 %v p95 %v; flooder: %d served; %d taken out of turn",
 		len(got.others), sent, quantile(got.others, 0.5), quantile(got.others, 0.95), len(got.flooder), got.overtaken)
-	if len(got.others) < sent*9/10 || quantile(got.others, 0.95) > 1500*time.Millisecond {
-		t.Errorf("the others wait behind the flood")
+	t.Log(said)
+	if len(got.others) < sent*6/10 {
+		t.Errorf("the others wait behind the flood: %s", said)
 	}
-	if share := float64(len(got.flooder)) / (f.capacity() * f.duration.Seconds()); share < 0.3 {
-		t.Errorf("the flooder got %.0f %% of the workers, want what the others leave", 100*share)
+	if len(got.flooder) < len(got.others)/8 {
+		t.Errorf("the flooding station starves: %s", said)
+	}
+}
+
+// lags makes subjects of which so many captures wait.
+func lags(counts ...uint64) map[string]uint64 {
+	m := map[string]uint64{}
+	for i, n := range counts {
+		m[fmt.Sprint(i)] = n
+	}
+	return m
+}
+
+func TestOvertakersDidNotCauseTheBacklog(t *testing.T) {
+	t.Parallel()
+	many := func(n int, each uint64, more ...uint64) map[string]uint64 {
+		for range n {
+			more = append(more, each)
+		}
+		return lags(more...)
+	}
+	for name, c := range map[string]struct {
+		lags         map[string]uint64
+		light, heavy int
+	}{
+		"nobody":                       {lags(), 0, 0},
+		"one":                          {lags(1000), 0, 1},
+		"all alike":                    {many(1000, 10), 0, 1000},
+		"one floods":                   {many(10, 3, 10_000), 10, 1},
+		"one floods, others have many": {many(100, 60, 10_000), 100, 1},
+		"ten flood":                    {many(1000, 3, 900, 1000, 1100, 900, 1000, 1100, 900, 1000, 1100, 900), 1000, 10},
+		"two of much the same":         {lags(10_000, 6_000), 0, 2},
+	} {
+		if light, heavy := jetstream.Overtakers(c.lags); len(light) != c.light || heavy != c.heavy {
+			t.Errorf("%s: %d may overtake %d, want %d and %d", name, len(light), heavy, c.light, c.heavy)
+		}
 	}
 }
 

@@ -182,6 +182,7 @@ func (s *Source) Observe(service time.Duration) {
 		ns = old + (ns-old)/8
 	}
 	s.service.Store(max(ns, 1))
+	s.overtaking.wake()
 	s.grown()
 }
 
@@ -242,7 +243,7 @@ func (s *Source) fetch() {
 	defer close(s.overtaking.aside)
 	defer close(s.ready)
 	var both sync.WaitGroup
-	both.Go(s.run)
+	both.Go(func() { defer s.stop(); s.run() }) // it ends by itself with a closed connection
 	both.Go(s.overtaking.run)
 	both.Wait()
 }
