@@ -50,6 +50,10 @@ All but KiwiSDR's need the time of their first sample, as FILE@TIME or --t0. Kiw
 those that are not named so need --t0, too, right to three days. What an argument says goes before the flags, which
 stand for all files, and these go before what files and their names say.
 
+A capture may be refused although nothing is wrong with it: a subject holds so many at most that wait for workers
+(station_over_limit), and so does the stream (stream_full). Then, and if NATS cannot be reached, the exit code is 75:
+keep the recordings and publish them later. With any other fault it is 1.
+
 Where the stations are is in the --stations file:
 
   - id: HB9ODP
@@ -91,7 +95,7 @@ func (o *publishOptions) run(ctx context.Context, arguments []string, out, log i
 		return err
 	}
 	o.nats.Log = slog.New(slog.NewTextHandler(log, nil))
-	conn, err := o.nats.connect(ctx, "publish")
+	conn, err := o.nats.connectSoon(ctx, "publish")
 	if err != nil {
 		return err
 	}
@@ -102,22 +106,26 @@ func (o *publishOptions) run(ctx context.Context, arguments []string, out, log i
 // publishAll publishes one capture after the other, and goes on where one is refused.
 func (o *publishOptions) publishAll(ctx context.Context, conn *jetstream.Conn, captures []*messages.Capture, out, log io.Writer) error {
 	stored, total := 0, len(captures)
+	var worst error // of those that lie with the captures, if there is one, else of those that pass
 	for i, c := range captures {
 		err := o.publish(ctx, conn, c, fmt.Sprintf("%d/%d", i+1, total), out)
 		switch {
 		case err == nil:
 			stored++
-		case ctx.Err() != nil: // the server may have taken this one and not come to say so
+		case ctx.Err() != nil, isUnreachable(err): // the server may have taken this one and not come to say so
 			return fmt.Errorf("%d of %d captures are known to be stored: %w", stored, total, err)
 		default:
 			fmt.Fprintf(log, "capture %d/%d was not stored: %v\n", i+1, total, err)
+			if worst == nil || isPassing(worst) {
+				worst = err
+			}
 		}
 		if reportsAfter(i+1, total, isTerminal(log)) {
 			fmt.Fprintf(log, "%d of %d stored\n", stored, total)
 		}
 	}
 	if stored < total {
-		return fmt.Errorf("%d of %d captures were not stored", total-stored, total)
+		return fmt.Errorf("%d of %d captures were not stored: %w", total-stored, total, worst)
 	}
 	if len(captures[0].Receivers) == 1 {
 		fmt.Fprintln(log, "Captures of one receiver cannot be located: the default model answers each with a dead letter, "+
@@ -190,6 +198,24 @@ func (o *publishOptions) defaults() (station.Options, error) {
 	return options, err
 }
 
+// A capture is given up after publishTime, and what its bytes take over a link of 200 kbit/s.
+const (
+	publishTime = 30 * time.Second
+	publishByte = 40 * time.Microsecond
+)
+
+// isPassing reports whether the same call may succeed later without anybody changing anything.
+func isPassing(err error) bool {
+	var e *jetstream.Error
+	return errors.As(err, &e) && e.Passing()
+}
+
+// isUnreachable reports whether others would fare no better.
+func isUnreachable(err error) bool {
+	var e *jetstream.Error
+	return errors.As(err, &e) && (e.Code == jetstream.CodeNotConnected || e.Code == jetstream.CodeTimeout)
+}
+
 func (o *publishOptions) publish(ctx context.Context, conn *jetstream.Conn, c *messages.Capture, which string, out io.Writer) error {
 	source := o.bundle
 	if source == "" {
@@ -203,6 +229,8 @@ func (o *publishOptions) publish(ctx context.Context, conn *jetstream.Conn, c *m
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, publishTime+time.Duration(len(data))*publishByte)
+	defer cancel()
 	stored, err := conn.PublishCapture(ctx, subject, c.ID, data)
 	switch {
 	case err != nil:
