@@ -1,24 +1,204 @@
 package nats_test
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/nats-io/nats.go"
 
 	"foxhunt/jetstream"
 	"foxhunt/messages"
 )
 
+// others are users whom the example does not have: a second station, and a team that has nothing to do with foxhunt.
+const others = `
+STATIONS: [
+  { nkey: "<public key of HB9ODP.nk>", permissions: { publish: "captures.dcf.HB9ODP", subscribe: "_INBOX_dcf.HB9ODP.>" } }
+  { nkey: "<public key of JO51xl.nk>", permissions: { publish: "captures.dcf.JO51xl", subscribe: "_INBOX_dcf.JO51xl.>" } }
+  { nkey: "<public key of forgotten.nk>" } # whose permissions somebody forgot
+]
+WEATHER: { jetstream: enabled, users: [ { nkey: "<public key of weather.nk>" } ] }
+`
+
+// TestPermissions holds every role against the real server: first what it may do, as foxhunt does it, then what it may not.
 func TestPermissions(t *testing.T) {
-	s := makeSite(t, "")
+	s := makeSite(t, others)
 	s.start(t, "nats-server.conf")
-	w := s.connect(t, "worker.nk", "_INBOX_worker")
-	if _, err := w.Ensure(within(t), jetstream.DefaultTopology()); err != nil {
-		t.Log(s.log)
-		t.Fatal(err)
+	t.Run("worker makes the streams", s.testWorkerEnsures)
+	t.Run("station", s.testStation)
+	t.Run("worker", s.testWorker)
+	t.Run("dashboard", s.testDashboard)
+	t.Run("exporter", s.testExporter)
+	t.Run("operator", s.testOperator)
+	s.checkNothingRefused(t) // so far everybody did their work
+	t.Run("station may not", s.testStationMayNot)
+	t.Run("worker may not", s.testWorkerMayNot)
+	t.Run("dashboard may not", s.testDashboardMayNot)
+	t.Run("exporter may not", s.testExporterMayNot)
+	t.Run("nobody may without a key", s.testStrangers)
+	t.Run("accounts see nothing of each other", s.testAccounts)
+	t.Run("answers go where they are asked from", s.testAnswers)
+}
+
+// checkNothingRefused looks in the server's log, which tells what foxhunt would not: a role that lacks a permission without
+// which the work only goes worse.
+func (s *site) checkNothingRefused(t *testing.T) {
+	t.Helper()
+	for line := range strings.Lines(s.log.String()) {
+		if strings.Contains(line, "Violation") && !strings.Contains(line, expectedRefusal) {
+			t.Errorf("somebody was refused what they need: %s", line)
+		}
 	}
-	st := s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP")
-	stored, err := st.PublishCapture(within(t), "captures.dcf.HB9ODP", messages.NewCaptureID(), make([]byte, 8<<20))
-	t.Log(stored, err)
-	stored, err = st.PublishCapture(within(t), "captures.dcf.other", messages.NewCaptureID(), make([]byte, 100))
-	t.Log(stored, err)
-	t.Log(s.log)
+}
+
+// expectedRefusal: foxhunt watch, which dashboards run, asks for a consumer first, and then does without.
+const expectedRefusal = `go:dashboard.nk"`
+
+func (s *site) testStationMayNot(t *testing.T) {
+	c := s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP")
+	for _, subject := range []string{"captures.dcf.JO51xl", "captures.city.HB9ODP"} {
+		_, err := c.PublishCapture(within(t), subject, messages.NewCaptureID(), []byte("x"))
+		if code(err) != jetstream.CodeRefused || !strings.Contains(err.Error(), subject) {
+			t.Errorf("publishing on %s: %v", subject, err)
+		}
+	}
+	deaf := s.connect(t, "HB9ODP.nk", "") // without --nats-inbox
+	if _, err := deaf.PublishCapture(within(t), "captures.dcf.HB9ODP", messages.NewCaptureID(), []byte("x")); code(err) != jetstream.CodeRefused {
+		t.Errorf("with the wrong inbox: %v", err)
+	}
+	s.mayNot(t, "HB9ODP.nk", append(everything(), "captures.dcf.JO51xl", "captures.dcf.HB9ODP.x", "captures.dcf", "captures.*.*",
+		"$JS.API.INFO", "$JS.API.STREAM.INFO.CAPTURES", "$JS.API.DIRECT.GET.CAPTURES", "_INBOX_dcf.HB9ODP.x", "_INBOX_dcf.JO51xl.x"),
+		[]string{">", "*", "captures.>", "captures.dcf.HB9ODP", "captures.dcf.JO51xl", "fixes.>", "dead.>", "truth.>", "$JS.>", "$KV.>", "$SYS.>",
+			"_INBOX.>", "_INBOX_dcf.JO51xl.>", "_INBOX_dcf.>", "_INBOX_worker.>", "_R_.>"})
+	s.mayNot(t, "forgotten.nk", append(everything(), "captures.dcf.forgotten"), []string{">", "captures.>", "_INBOX.>"})
+}
+
+// everything is what nobody but workers or operators may publish on.
+func everything() []string {
+	return []string{"fixes.dcf.HB9ODP", "dead.captures.dcf.HB9ODP", "truth.dcf.x", "_INBOX_worker.x", "_INBOX_exporter.x",
+		"$JS.API.CONSUMER.MSG.NEXT.CAPTURES.workers", "$JS.API.STREAM.MSG.GET.CAPTURES", "$JS.API.STREAM.MSG.DELETE.CAPTURES",
+		"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.UPDATE.CAPTURES", "$JS.API.STREAM.DELETE.CAPTURES", "$JS.API.STREAM.PURGE.CAPTURES",
+		"$JS.API.CONSUMER.CREATE.CAPTURES.x", "$JS.API.CONSUMER.DELETE.CAPTURES.workers", "$JS.ACK.CAPTURES.workers.1.1.1.1.0",
+		"$KV.foxhunt-claims.CAPTURES.1", "$SYS.REQ.SERVER.PING"}
+}
+
+func (s *site) testWorkerMayNot(t *testing.T) {
+	s.mayNot(t, "worker.nk", []string{"captures.dcf.HB9ODP", "truth.dcf.x", "dead.x", "fixes.dcf", "fixes.dcf.a.b", "_INBOX_operator.x",
+		"$JS.API.STREAM.DELETE.CAPTURES", "$JS.API.STREAM.PURGE.CAPTURES", "$JS.API.STREAM.PURGE.FIXES", "$JS.API.STREAM.UPDATE.CAPTURES",
+		"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.MSG.DELETE.FIXES", "$JS.API.STREAM.MSG.DELETE.DEAD", "$JS.API.STREAM.MSG.GET.DEAD",
+		"$JS.API.DIRECT.GET.FIXES", "$JS.API.CONSUMER.DELETE.CAPTURES.workers", "$JS.API.CONSUMER.CREATE.CAPTURES.x", "$JS.API.CONSUMER.CREATE.FIXES.x",
+		"$JS.API.CONSUMER.PAUSE.CAPTURES.workers", "$JS.API.STREAM.SNAPSHOT.CAPTURES", "$KV.foxhunt-leases.exporter", "$SYS.REQ.SERVER.PING"},
+		[]string{">", "captures.>", "fixes.>", "dead.>", "_INBOX.>", "_INBOX_exporter.>", "_INBOX_*.>", "$JS.EVENT.>", "$KV.>", "$SYS.>", "_R_.>"})
+}
+
+func (s *site) testDashboardMayNot(t *testing.T) {
+	s.mayNot(t, "dashboard.nk", append(everything(), "captures.dcf.HB9ODP", "fixes.dcf.x", "$JS.API.STREAM.INFO.FIXES", "$JS.API.DIRECT.GET.FIXES"),
+		[]string{">", "captures.>", "dead.>", "$JS.>", "$KV.>", "$SYS.>", "_INBOX.>", "_R_.>"})
+}
+
+func (s *site) testExporterMayNot(t *testing.T) {
+	c := s.connect(t, "exporter.nk", "_INBOX_exporter")
+	if _, err := c.PublishCapture(within(t), "captures.dcf.HB9ODP", messages.NewCaptureID(), []byte("x")); code(err) != jetstream.CodeRefused {
+		t.Errorf("publishing a capture: %v", err)
+	}
+	s.mayNot(t, "exporter.nk", append(everything(), "captures.dcf.HB9ODP", "$JS.API.INFO", "$JS.API.DIRECT.GET.FIXES", "$JS.API.DIRECT.GET.DEAD",
+		"$JS.API.STREAM.CREATE.KV_foxhunt-leases", "$JS.API.STREAM.PURGE.KV_foxhunt-leases", "$KV.foxhunt-claims.CAPTURES.1"),
+		[]string{">", "captures.>", "fixes.>", "dead.>", "$KV.>", "_INBOX.>", "_INBOX_worker.>", "$SYS.>"})
+}
+
+// testStrangers has those whom the server does not know.
+func (s *site) testStrangers(t *testing.T) {
+	s.makeKey(t, "stranger.nk")
+	o := s.options("stranger.nk", "")
+	if _, err := jetstream.Connect(within(t), o); code(err) != jetstream.CodeNotAuthorized {
+		t.Errorf("with an unknown key: %v", err)
+	}
+	o.NKeyFile = ""
+	if _, err := jetstream.Connect(within(t), o); code(err) != jetstream.CodeNotAuthorized {
+		t.Errorf("without a key: %v", err)
+	}
+	o = s.options("HB9ODP.nk", "")
+	o.CAFile = ""
+	if _, err := jetstream.Connect(within(t), o); code(err) != jetstream.CodeNotAuthorized || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("with a certificate of an authority that the client does not know: %v", err)
+	}
+	o = s.options("HB9ODP.nk", "")
+	o.URL = strings.Replace(s.url, "127.0.0.1", "localhost", 1)
+	if _, err := jetstream.Connect(within(t), o); code(err) != jetstream.CodeNotAuthorized {
+		t.Errorf("with a certificate of another name: %v", err)
+	}
+}
+
+// testAccounts publishes the same subjects in two accounts of one server.
+func (s *site) testAccounts(t *testing.T) {
+	c := s.connect(t, "weather.nk", "")
+	if _, err := c.Lag(within(t), jetstream.DefaultTopology(), 1); code(err) != jetstream.CodeNoStream {
+		t.Errorf("foxhunt's streams as another account sees them: %v", err)
+	}
+	if _, err := c.PublishCapture(within(t), "captures.dcf.HB9ODP", messages.NewCaptureID(), []byte("x")); code(err) != jetstream.CodeNoStream {
+		t.Errorf("publishing a capture from another account: %v", err)
+	}
+	ours, foxhunt := s.listen(t, "operator.nk")
+	theirs, weather := s.listen(t, "weather.nk")
+	for _, subject := range []string{"fixes.dcf.HB9ODP", "captures.dcf.HB9ODP", "$KV.foxhunt-leases.exporter", "end"} {
+		for who, r := range map[string]*raw{"theirs": theirs, "ours": ours} {
+			if err := r.Publish(subject, []byte(who)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for who, sub := range map[string]*nats.Subscription{"theirs": weather, "ours": foxhunt} {
+		for {
+			msg, err := sub.NextMsgWithContext(within(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(msg.Data) != who && (string(msg.Data) == "ours" || string(msg.Data) == "theirs") {
+				t.Errorf("%s was heard in the other account", msg.Subject)
+			}
+			if strings.HasPrefix(msg.Subject, "$SYS.") {
+				t.Errorf("%s of the system account was heard", msg.Subject)
+			}
+			if msg.Subject == "end" && string(msg.Data) == who {
+				break
+			}
+		}
+	}
+}
+
+// testAnswers asks JetStream questions whose answers are to go where the asker may not publish. Within the streams' account
+// they arrive there, with words that the asker has put into its key of a bucket; that is why few users are in it.
+func (s *site) testAnswers(t *testing.T) {
+	operator, station, exporter := s.raw(t, "operator.nk"), s.raw(t, "HB9ODP.nk"), s.raw(t, "exporter.nk")
+	looking := s.connect(t, "operator.nk", "")
+	publish(t, s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP"), "captures.dcf.HB9ODP")
+	ask := func(r *raw, subject, answer, body string) {
+		t.Helper()
+		if err := r.PublishRequest(subject, answer, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const key = "$KV.foxhunt-leases.words"
+	ask(exporter, key, "_INBOX_exporter.x", "{}")
+	before := stored(t, looking, jetstream.StreamCaptures, "captures.dcf.HB9ODP")
+	for i, answer := range []string{"captures.dcf.JO51xl", "captures.dcf.HB9ODP", "fixes.dcf.JO51xl", "$JS.API.STREAM.PURGE.CAPTURES", "$JS.API.STREAM.DELETE.FIXES"} {
+		ask(station, "captures.dcf.HB9ODP", answer, "{}")
+		ask(exporter, "$JS.API.STREAM.INFO.CAPTURES", answer, "{}")
+		ask(exporter, "$JS.API.DIRECT.GET.KV_foxhunt-leases."+key, answer, "")
+		want := before + uint64(i) + 1
+		waitFor(t, "the station's capture", func() bool { return stored(t, looking, jetstream.StreamCaptures, "captures.dcf.HB9ODP") >= want })
+	}
+	ask(operator, "$JS.API.DIRECT.GET.KV_foxhunt-leases."+key, "captures.dcf.control", "")
+	waitFor(t, "an answer within the account", func() bool { return stored(t, looking, jetstream.StreamCaptures, "captures.dcf.control") == 1 })
+	for stream, subject := range map[string]string{jetstream.StreamCaptures: "captures.dcf.JO51xl", jetstream.StreamFixes: "fixes.dcf.JO51xl"} {
+		if n := stored(t, looking, stream, subject); n != 0 {
+			t.Errorf("%d answers were stored on %s", n, subject)
+		}
+	}
+	if n := stored(t, looking, jetstream.StreamCaptures, "captures.dcf.HB9ODP"); n != before+5 {
+		t.Errorf("%d captures of the station are stored; want %d", n, before+5)
+	}
 }

@@ -1,0 +1,208 @@
+package nats_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"foxhunt/jetstream"
+	"foxhunt/messages"
+)
+
+// testWorkerEnsures has a worker be the first on a new server, which makes what is missing.
+func (s *site) testWorkerEnsures(t *testing.T) {
+	waiting := s.connect(t, "exporter.nk", "_INBOX_exporter")
+	if _, err := waiting.Lag(within(t), jetstream.DefaultTopology(), 1); code(err) != jetstream.CodeNoStream {
+		t.Errorf("an exporter without streams: %v; want no_stream, which it waits for", err)
+	}
+	early := s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP")
+	if _, err := early.PublishCapture(within(t), "captures.dcf.HB9ODP", messages.NewCaptureID(), []byte("x")); code(err) != jetstream.CodeNoStream {
+		t.Errorf("a station without streams: %v; want no_stream", err)
+	}
+	c := s.connect(t, "worker.nk", "_INBOX_worker")
+	for range 2 {
+		differences, err := c.Ensure(within(t), jetstream.DefaultTopology())
+		if err != nil || len(differences) != 0 {
+			t.Fatalf("%v, %v", differences, err)
+		}
+	}
+}
+
+// testStation publishes a small capture and the largest.
+func (s *site) testStation(t *testing.T) {
+	c := s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP")
+	id := messages.NewCaptureID()
+	for i, data := range [][]byte{[]byte("x"), make([]byte, 8<<20), []byte("x")} {
+		if i < 2 {
+			id = messages.NewCaptureID()
+		}
+		got, err := c.PublishCapture(within(t), "captures.dcf.HB9ODP", id, data)
+		if err != nil || got.Stream != jetstream.StreamCaptures || got.Sequence == 0 {
+			t.Errorf("capture %d: %+v, %v", i, got, err)
+		}
+		if got.Duplicate != (i == 2) {
+			t.Errorf("capture %d is a duplicate: %v", i, got.Duplicate)
+		}
+	}
+}
+
+// testWorker takes the station's captures through every end that there is.
+func (s *site) testWorker(t *testing.T) {
+	c := s.connect(t, "worker.nk", "_INBOX_worker")
+	source, err := c.NewSource(within(t), jetstream.DefaultTopology(), jetstream.SourceOptions{Concurrency: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer source.Close()
+	first := next(t, source)
+	if err := first.InProgress(); err != nil {
+		t.Error(err)
+	}
+	if err := c.PublishFix(within(t), "fixes.dcf.HB9ODP", "fix", messages.ContentTypeJSON, []byte("{}")); err != nil {
+		t.Error(err)
+	}
+	if err := first.Ack(within(t)); err != nil {
+		t.Error(err)
+	}
+	second := next(t, source)
+	if err := second.Nak(0); err != nil {
+		t.Error(err)
+	}
+	second = next(t, source)
+	second.Begin(within(t)) // notes it among the claims
+	letter := &messages.DeadLetter{
+		Body: second.Data, Subject: second.Subject, Headers: second.Header, Reason: "not_msgpack", Sentence: "it is zeros", Time: time.Now(),
+	}
+	if err := c.PublishDead(within(t), second.StreamSequence, letter); err != nil {
+		t.Error(err)
+	}
+	if err := second.Term("not_msgpack"); err != nil {
+		t.Error(err)
+	}
+	s.testOvertaking(t, source)
+	s.testReaping(t, c, source)
+}
+
+// testOvertaking has one station flood the workers and another be served out of turn.
+func (s *site) testOvertaking(t *testing.T, source *jetstream.Source) {
+	source.Observe(time.Second) // a slow worker, so that few captures are a backlog
+	flooding, other := s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP"), s.connect(t, "JO51xl.nk", "_INBOX_dcf.JO51xl")
+	const flood = 30
+	for range flood {
+		publish(t, flooding, "captures.dcf.HB9ODP")
+	}
+	publish(t, other, "captures.dcf.JO51xl")
+	for range flood + 1 {
+		d := next(t, source)
+		if source.Stats().Overtaken == 0 { // while nothing was taken aside the worker is slow
+			waitFor(t, "a capture taken out of turn", func() bool { return source.Stats().Overtaken > 0 })
+		}
+		if err := d.Ack(within(t)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// testReaping delivers a capture until the server gives it up.
+func (s *site) testReaping(t *testing.T, c *jetstream.Conn, source *jetstream.Source) {
+	publish(t, s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP"), "captures.dcf.HB9ODP")
+	for range jetstream.DefaultTopology().Workers.MaxDeliver {
+		if err := next(t, source).Nak(0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(within(t))
+	ended := make(chan struct{})
+	buried := make(chan string, 1)
+	go func() {
+		defer close(ended)
+		c.Reap(ctx, jetstream.DefaultTopology(), "w", func(code string) { buried <- code })
+	}()
+	select {
+	case <-buried:
+	case <-ctx.Done():
+		t.Error("a capture that was delivered too often was not moved to the dead letters")
+	}
+	cancel()
+	<-ended
+}
+
+// testDashboard hears a fix that a worker publishes.
+func (s *site) testDashboard(t *testing.T) {
+	fixes, err := s.connect(t, "dashboard.nk", "").Fixes(within(t), jetstream.DefaultTopology(), "fixes.>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer fixes.Stop()
+	worker := s.connect(t, "worker.nk", "_INBOX_worker")
+	if err := worker.PublishFix(within(t), "fixes.dcf.HB9ODP", "another", messages.ContentTypeJSON, []byte(`{"v":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	m, err := fixes.Next(within(t))
+	if err != nil || m.Subject != "fixes.dcf.HB9ODP" || m.ContentType != messages.ContentTypeJSON || string(m.Body) != `{"v":1}` {
+		t.Errorf("the dashboard got %+v, %v", m, err)
+	}
+}
+
+// testExporter leads, and reads the lag with the age of the oldest capture.
+func (s *site) testExporter(t *testing.T) {
+	publish(t, s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP"), "captures.dcf.HB9ODP")
+	c := s.connect(t, "exporter.nk", "_INBOX_exporter")
+	led := errors.New("led")
+	err := c.Lead(within(t), jetstream.DefaultTopology(), "exporter", "x", func(ctx context.Context) error {
+		lag, err := c.Lag(ctx, jetstream.DefaultTopology(), 3)
+		if err != nil || lag.Total != 1 || len(lag.Subjects) != 1 || lag.Subjects[0].OldestAge == nil || lag.DeadLetters.Total != 2 {
+			t.Errorf("the lag is %+v, %v", lag, err)
+		}
+		return led
+	})
+	if !errors.Is(err, led) {
+		t.Error(err)
+	}
+}
+
+// testOperator puts a dead letter back, throws the others away, and changes a stream.
+func (s *site) testOperator(t *testing.T) {
+	c, topology := s.connect(t, "operator.nk", ""), jetstream.DefaultTopology()
+	var dead []jetstream.Dead
+	for d, err := range c.DeadLetters(within(t), topology, jetstream.DeadFilter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		dead = append(dead, d)
+	}
+	if len(dead) != 2 || dead[0].Letter.Reason != "not_msgpack" || dead[1].Letter.Reason != jetstream.ReasonMaxDeliveries {
+		t.Fatalf("the dead letters are %+v", dead)
+	}
+	if _, err := c.Replay(within(t), topology, dead[0].Sequence, false); err != nil {
+		t.Error(err)
+	}
+	if err := c.PurgeDead(within(t), topology, jetstream.DeadFilter{}, func(jetstream.Dead) {}); err != nil {
+		t.Error(err)
+	}
+	topology.Fixes.MaxAge = time.Hour
+	if changed, err := c.Apply(within(t), topology); err != nil || len(changed) != 1 || !strings.Contains(changed[0].String(), "max_age") {
+		t.Errorf("changed %v, %v", changed, err)
+	}
+	if lag, err := c.Lag(within(t), topology, 1); err != nil || lag.Total != 2 || lag.DeadLetters.Total != 0 {
+		t.Errorf("the lag is %+v, %v", lag, err)
+	}
+}
+
+func next(t *testing.T, source *jetstream.Source) *jetstream.Delivery {
+	t.Helper()
+	d, err := source.Next(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func publish(t *testing.T, c *jetstream.Conn, subject string) {
+	t.Helper()
+	if _, err := c.PublishCapture(within(t), subject, messages.NewCaptureID(), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+}
