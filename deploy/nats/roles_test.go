@@ -206,3 +206,14 @@ func publish(t *testing.T, c *jetstream.Conn, subject string) {
 		t.Fatal(err)
 	}
 }
+
+// TestSmallDisk has a worker be the first on a server that has no room for streams as large as they should be.
+func TestSmallDisk(t *testing.T) {
+	s := makeSite(t, "")
+	s.write(t, "small.conf", "include \"nats-server.conf\"\njetstream { store_dir: data, max_file_store: 12GB }\n")
+	s.start(t, "small.conf")
+	c := s.connect(t, "worker.nk", "_INBOX_worker")
+	if _, err := c.EnsureWhenReady(within(t), jetstream.DefaultTopology()); err != nil {
+		t.Error(err)
+	}
+}
