@@ -89,7 +89,7 @@ func (g *Gateway) answerSample(ctx context.Context, text []byte, i int) (answer 
 	}
 	fix, p := g.locate(ctx, q)
 	if p != nil {
-		return failedSample{p}
+		return failedSample{p.inSample(i)}
 	}
 	return newPrediction(fix)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"foxhunt/messages"
 )
@@ -98,6 +99,14 @@ func deadProblem(d *messages.DeadLetter, words form) *problem {
 			"with its station, latitude, longitude, start_time, clock_sigma, sample_rate and iq_data"
 	}
 	p.Title = http.StatusText(p.Status)
+	return p
+}
+
+// inSample makes the pointer one into the body of the batch that the sample came in.
+func (p *problem) inSample(i int) *problem {
+	if rest, ok := strings.CutPrefix(p.Pointer, "#"); ok {
+		p.Pointer = "#/samples/" + strconv.Itoa(i) + rest
+	}
 	return p
 }
 
