@@ -6,15 +6,20 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
 )
 
 // Options say how to reach a NATS server.
@@ -63,8 +68,8 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.URL == "" && o.Embedded == nil {
-		return nil, fail(CodeBadOption, nil, "no NATS URL is given; want for example nats://127.0.0.1:4222")
+	if err := checkURL(o); err != nil {
+		return nil, err
 	}
 	c := &Conn{log: o.Log, in: o.Embedded, inbox: cmp.Or(o.InboxPrefix, strings.TrimSuffix(nats.InboxPrefix, ".")), closed: make(chan struct{})}
 	opts, err := c.natsOptions(o)
@@ -114,7 +119,7 @@ func (c *Conn) natsOptions(o Options) ([]nats.Option, error) {
 		opts = append(opts, nats.InProcessServer(o.Embedded.server))
 	}
 	if o.CredentialsFile != "" {
-		if _, err := os.ReadFile(o.CredentialsFile); err != nil { // nats.go would report it with each attempt to connect
+		if err := checkCredentials(o.CredentialsFile); err != nil { // nats.go would report it with each attempt to connect
 			return nil, fail(CodeBadOption, err, "credentials file cannot be used: %v", err)
 		}
 		opts = append(opts, nats.UserCredentials(o.CredentialsFile))
@@ -139,9 +144,44 @@ func (c *Conn) natsOptions(o Options) ([]nats.Option, error) {
 		opts = append(opts, nats.ClientCert(o.CertFile, o.KeyFile))
 	}
 	if o.InboxPrefix != "" {
+		if !goodPrefix.MatchString(o.InboxPrefix) {
+			return nil, fail(CodeBadOption, nil, "the inbox prefix %q cannot begin a subject; want for example _INBOX_st1", o.InboxPrefix)
+		}
 		opts = append(opts, nats.CustomInboxPrefix(o.InboxPrefix))
 	}
 	return opts, nil
+}
+
+// goodPrefix is one or more tokens of a subject.
+var goodPrefix = regexp.MustCompile(`^[^\s.*>]+(\.[^\s.*>]+)*$`)
+
+// checkURL refuses what nats.go would take for a NATS server and wait for.
+func checkURL(o Options) error {
+	if o.URL == "" && o.Embedded == nil {
+		return fail(CodeBadOption, nil, "no NATS URL is given; want for example nats://127.0.0.1:4222")
+	}
+	for part := range strings.SplitSeq(o.URL, ",") {
+		scheme, _, found := strings.Cut(strings.TrimSpace(part), "://")
+		if found && !slices.Contains([]string{"nats", "tls", "ws", "wss"}, scheme) {
+			return fail(CodeBadOption, nil, "NATS URL %q is of another protocol; want for example nats://127.0.0.1:4222", RedactURL(part))
+		}
+	}
+	return nil
+}
+
+// checkCredentials reads a .creds file as nats.go will.
+func checkCredentials(path string) error {
+	contents, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if _, err := nkeys.ParseDecoratedJWT(contents); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if _, err := nkeys.ParseDecoratedUserNKey(contents); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // explainConnect returns an error for what no waiting can mend, else nil.
@@ -155,6 +195,11 @@ func explainConnect(o Options, err error) error {
 		return fail(CodeBadOption, err, "NATS at %s: %v; use tls:// for a server with TLS and nats:// for one without", RedactURL(o.URL), err)
 	case errors.As(err, &parse), errors.Is(err, nats.ErrInvalidConnection):
 		return fail(CodeBadOption, nil, "NATS URL %q cannot be read; want for example nats://127.0.0.1:4222", RedactURL(o.URL))
+	}
+	var alert *net.OpError
+	if errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(alert.Err.Error(), "certificate") { // crypto/tls on what the other end said
+		return fail(CodeNotAuthorized, err, "NATS at %s does not accept this client's certificate (%v); name one that its authority has signed "+
+			"(--nats-cert, --nats-key)", RedactURL(o.URL), alert.Err)
 	}
 	var unknown *tls.CertificateVerificationError
 	if errors.As(err, &unknown) {
