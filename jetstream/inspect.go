@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -45,32 +47,47 @@ func (c *Conn) Inspect(ctx context.Context, t Topology) (*Inventory, error) {
 		return nil, explain("JetStream", nats.ErrDisconnected)
 	}
 	t = t.fit(c.MaxPayload())
-	in := &Inventory{}
-	for _, want := range []js.StreamConfig{t.Captures, t.Fixes, t.Dead, t.Advisories} {
-		state := c.inspectStream(ctx, want.Name)
-		if state.Want = want; state.Info != nil {
-			in.Differences = append(in.Differences, compare("stream", want.Name, roomFor(want, state.Info.Config), state.Info.Config)...)
-		}
-		in.Streams = append(in.Streams, state)
+	streams := []js.StreamConfig{t.Captures, t.Fixes, t.Dead, t.Advisories}
+	buckets := []js.KeyValueConfig{t.Leases, t.Claims}
+	consumers := []js.ConsumerConfig{t.Workers, t.Reaper}
+	readers := []string{t.Captures.Name, t.Advisories.Name}
+	in := &Inventory{Streams: make([]StreamState, len(streams)), Consumers: make([]ConsumerState, len(consumers)), Buckets: make([]StreamState, len(buckets))}
+	differences := make([][]Difference, len(streams)+len(consumers)+len(buckets))
+	var asking sync.WaitGroup // all at once: where nobody answers each takes its time
+	for i, want := range streams {
+		asking.Go(func() { in.Streams[i], differences[i] = c.inspectStream(ctx, want) })
 	}
-	for _, want := range []struct {
-		stream string
-		config js.ConsumerConfig
-	}{{t.Captures.Name, t.Workers}, {t.Advisories.Name, t.Reaper}} {
-		state := c.inspectConsumer(ctx, want.stream, want.config.Durable)
-		if state.Want = want.config; state.Info != nil {
-			in.Differences = append(in.Differences, compare("consumer", want.config.Durable, want.config, state.Info.Config)...)
-		}
-		in.Consumers = append(in.Consumers, state)
+	for i, want := range consumers {
+		asking.Go(func() {
+			state := c.inspectConsumer(ctx, readers[i], want.Durable)
+			if state.Want = want; state.Info != nil {
+				differences[len(streams)+i] = compare("consumer", state.Name, want, state.Info.Config)
+			}
+			in.Consumers[i] = state
+		})
 	}
-	for _, bucket := range []js.KeyValueConfig{t.Leases, t.Claims} {
-		state := c.inspectStream(ctx, bucketStream+bucket.Bucket)
-		if state.Info != nil {
-			in.Differences = append(in.Differences, c.compareBucket(ctx, bucket)...)
-		}
-		in.Buckets = append(in.Buckets, state)
+	for i, want := range buckets {
+		asking.Go(func() { in.Buckets[i], differences[len(streams)+len(consumers)+i] = c.inspectBucket(ctx, want) })
 	}
+	asking.Wait()
+	in.Differences = slices.Concat(differences...)
 	return in, nil
+}
+
+func (c *Conn) inspectStream(ctx context.Context, want js.StreamConfig) (StreamState, []Difference) {
+	state := c.stateOf(ctx, want.Name)
+	if state.Want = want; state.Info == nil {
+		return state, nil
+	}
+	return state, compare("stream", want.Name, roomFor(want, state.Info.Config), state.Info.Config)
+}
+
+func (c *Conn) inspectBucket(ctx context.Context, want js.KeyValueConfig) (StreamState, []Difference) {
+	state := c.stateOf(ctx, bucketStream+want.Bucket)
+	if state.Info == nil {
+		return state, nil
+	}
+	return state, c.compareBucket(ctx, want)
 }
 
 // compareBucket compares a bucket that is there. One that cannot be read as a bucket differs in everything.
@@ -101,7 +118,7 @@ func roomFor(want, live js.StreamConfig) js.StreamConfig {
 	return want
 }
 
-func (c *Conn) inspectStream(ctx context.Context, name string) StreamState {
+func (c *Conn) stateOf(ctx context.Context, name string) StreamState {
 	start := time.Now()
 	info, err := c.streamInfo(ctx, name, "")
 	took := time.Since(start)
