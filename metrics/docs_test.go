@@ -32,10 +32,12 @@ func exercised(t *testing.T) *prometheus.Registry {
 	g := NewGateway(registry)
 	g.InFlight(1)
 	g.Answered("/api/v1/inference/predict", 200, time.Second)
-	NewLag(registry, 10).Set(Lag{
-		Subjects:  map[string]float64{"captures.net.a": 3},
-		OldestAge: map[string]time.Duration{"captures.net.a": time.Minute},
-	})
+	lag, one := NewLag(registry, 10), 1.0
+	lag.Lead()
+	lag.Set(Lag{
+		Subjects:  map[string]SubjectLag{"captures.net.a": {Captures: 3, InFlight: &one, OldestAge: &one}},
+		OldestAge: &one, Drain: &one, Streams: []Stream{{Name: "CAPTURES", Limit: 1}},
+	}, time.Second)
 	return registry
 }
 

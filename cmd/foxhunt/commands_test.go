@@ -311,7 +311,7 @@ func TestWaitingWorker(t *testing.T) {
 		response.Body.Close()
 		return response.StatusCode == http.StatusOK
 	})
-	if status, body := get(t, address, "/readyz"); status != http.StatusServiceUnavailable || body != "no worker is pulling\n" {
+	if status, body := get(t, address, "/readyz"); status != http.StatusServiceUnavailable || body != "starting, or stopping\n" {
 		t.Errorf("/readyz answers %d %q", status, body)
 	}
 	cancel()
@@ -338,7 +338,7 @@ func TestReadiness(t *testing.T) {
 	h.server.Restart(t)
 	waitFor(t, "a worker that is ready again", func() bool { status, _ := get(t, address, "/readyz"); return status == 200 })
 	stop()
-	if status, body := get(t, address, "/readyz"); status != 503 || body != "no worker is pulling\n" {
+	if status, body := get(t, address, "/readyz"); status != 503 || body != "starting, or stopping\n" {
 		t.Errorf("/readyz of a worker that has stopped answers %d %q", status, body)
 	}
 }
@@ -441,7 +441,7 @@ func TestPublishFailures(t *testing.T) {
 	writeText(t, raw, string(randomBytes(8000)))
 	publish := []string{"publish", "--nats", server.server.ClientURL(), "--network", "n", "--stations", stations, "--station", "a",
 		"--format", "cu8", "--rate", "1000", "--freq", "1e6", "--t0", "2026-01-01T00:00:00Z", raw}
-	if out, err := command(t.Context(), publish...); err == nil || err.Error() != "4 of 4 captures were not stored" || out != "" {
+	if out, err := command(t.Context(), publish...); err == nil || !strings.HasPrefix(err.Error(), "4 of 4 captures were not stored: no_stream") || out != "" {
 		t.Errorf("without a stream publish prints %q and ends with %v", out, err)
 	}
 	publish[4] = "a.b"

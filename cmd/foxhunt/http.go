@@ -23,7 +23,7 @@ type httpServer struct {
 	listener  net.Listener
 	server    *http.Server
 	ended     chan struct{}
-	connected atomic.Pointer[func() bool] // set while a worker is pulling
+	connected atomic.Pointer[func() bool] // set while the process does its work
 }
 
 // serveHTTP listens and answers until close.
@@ -55,7 +55,7 @@ func serveListener(listener net.Listener, log *slog.Logger) *httpServer {
 func (h *httpServer) readyz(w http.ResponseWriter, _ *http.Request) {
 	switch connected := h.connected.Load(); {
 	case connected == nil:
-		http.Error(w, "no worker is pulling", http.StatusServiceUnavailable)
+		http.Error(w, "starting, or stopping", http.StatusServiceUnavailable)
 	case !(*connected)():
 		http.Error(w, "not connected to NATS", http.StatusServiceUnavailable)
 	default:
@@ -63,7 +63,7 @@ func (h *httpServer) readyz(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// ready says that a worker is pulling over a connection; unready takes it back.
+// ready says that the process does its work over a connection; unready takes it back.
 func (h *httpServer) ready(connected func() bool) { h.connected.Store(&connected) }
 func (h *httpServer) unready()                    { h.connected.Store(nil) }
 

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"strconv"
 	"text/tabwriter"
@@ -16,72 +18,158 @@ import (
 	"foxhunt/jetstream"
 )
 
+// lagView shows the lag again and again, or once.
+type lagView struct {
+	conn     *jetstream.Conn
+	topology jetstream.Topology
+	out      io.Writer
+	log      *slog.Logger
+
+	once, asJSON bool
+	interval     time.Duration
+	limit        int // subjects in the table
+
+	tracker jetstream.LagTracker
+	failing bool // the last reading failed
+	shown   bool // something is on the screen
+}
+
 func newLag() *cobra.Command {
 	var nats natsOptions
-	var once, asJSON bool
-	var interval time.Duration
+	var names topologyOptions
+	var v lagView
 	cmd := &cobra.Command{
-		Use:     "lag",
-		Short:   "Show, subject by subject, how far the workers are behind",
+		Use:   "lag",
+		Short: "Show, subject by subject, how far the workers are behind",
+		Long: `Show, subject by subject, how far the workers are behind.
+
+LAG counts the captures of a subject that have no fix yet. IN FLIGHT are those of them that workers were given, OLDEST is
+the age of the first, DEAD LETTERS counts what is kept of captures that could not be located (see foxhunt dead).`,
 		Example: "  foxhunt lag --nats nats://127.0.0.1:4222 --once",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if interval <= 0 {
-				return fmt.Errorf("interval is %v; want more than 0", interval)
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if v.interval <= 0 {
+				return fmt.Errorf("interval is %v; want more than 0", v.interval)
 			}
-			nats.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
-			conn, err := nats.connect(cmd.Context(), "lag")
-			if err != nil {
+			if v.limit < 1 || v.limit > 1000 {
+				return fmt.Errorf("limit is %d; want 1 to 1000", v.limit)
+			}
+			if v.topology, err = names.topology(); err != nil {
 				return err
 			}
-			defer conn.Close()
-			for first := true; ; first = false {
-				if err := showLag(cmd.Context(), conn, cmd.OutOrStdout(), asJSON, !first && !asJSON); err != nil {
-					return err
-				}
-				if once {
-					return nil
-				}
-				select {
-				case <-cmd.Context().Done():
-					return nil
-				case <-time.After(interval):
-				}
+			v.out, v.log = cmd.OutOrStdout(), slog.New(slog.NewTextHandler(os.Stderr, nil))
+			nats.Log = v.log
+			if v.conn, err = nats.connect(cmd.Context(), "lag"); err != nil {
+				return err
 			}
+			defer v.conn.Close()
+			return v.run(cmd.Context())
 		},
 	}
 	nats.register(cmd.Flags())
-	cmd.Flags().BoolVar(&once, "once", false, "show it once and end")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON value a reading")
-	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "time between readings")
+	names.registerNames(cmd.Flags())
+	cmd.Flags().BoolVar(&v.once, "once", false, "show it once and end")
+	cmd.Flags().BoolVar(&v.asJSON, "json", false, "one JSON value a reading, with all subjects")
+	cmd.Flags().DurationVar(&v.interval, "interval", 2*time.Second, "time between readings")
+	cmd.Flags().IntVar(&v.limit, "limit", 20, "subjects shown, those furthest behind; only their captures are looked at")
 	return cmd
 }
 
-func showLag(ctx context.Context, conn *jetstream.Conn, out io.Writer, asJSON, redraw bool) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+// run shows readings until ctx ends. What may pass, as a lost connection, is told and waited for.
+func (v *lagView) run(ctx context.Context) error {
+	for {
+		err := v.show(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case v.once || err != nil && !passing(err):
+			return err
+		case err != nil && !v.failing:
+			v.log.Warn("the lag cannot be read, trying again", "error", err)
+		}
+		v.failing = err != nil
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-v.conn.Closed():
+			return untilClosed(ctx, v.conn)
+		case <-time.After(v.interval):
+		}
+	}
+}
+
+// passing reports whether the same may succeed later without anybody's doing.
+func passing(err error) bool {
+	var e *jetstream.Error
+	return errors.As(err, &e) && e.Passing()
+}
+
+// show takes and shows one reading.
+func (v *lagView) show(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readingTime)
 	defer cancel()
-	lag, err := conn.Lag(ctx, jetstream.DefaultTopology(), lagOldest)
+	lag, err := v.conn.Lag(ctx, v.topology, v.limit)
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return json.NewEncoder(out).Encode(lag)
+	if !v.once { // a single reading is shown as it is
+		v.tracker.Add(&lag)
 	}
-	if redraw {
-		fmt.Fprint(out, "\x1b[H\x1b[2J") // home, and clear the screen
+	if v.asJSON {
+		return json.NewEncoder(v.out).Encode(lag)
 	}
-	fmt.Fprintf(out, "%s  %d captures: %d waiting, %d in flight (%d again), %d dead; %d workers' pulls open\n",
-		lag.Time.Format(time.TimeOnly), lag.Total, lag.Pending, lag.InFlight, lag.Redelivered, lag.Dead, lag.Waiting)
+	if v.shown && isTerminal(v.out) {
+		fmt.Fprint(v.out, "\x1b[H\x1b[2J") // home, and clear the screen
+	}
+	v.shown = true
+	return printLag(v.out, lag, v.limit)
+}
+
+func printLag(out io.Writer, lag jetstream.Lag, limit int) error {
+	fmt.Fprintf(out, "%s  %d captures: %d waiting, %d in flight (%d again), %d dead; %d dead letters; %d workers' pulls open\n",
+		lag.Time.Format(time.TimeOnly), lag.Total, lag.Pending, lag.InFlight, lag.Redelivered, lag.Dead, lag.DeadLetters.Total, lag.Waiting)
+	if p := lag.Pace; p != nil {
+		fmt.Fprintf(out, "          %.1f/s come, %.1f/s go; %s\n", p.Arriving, p.Completing, drainText(lag.Total, p.Drain))
+	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SUBJECT\tLAG\tOLDEST")
-	for _, s := range lag.Subjects {
-		oldest := "-"
-		if s.OldestAge != nil {
-			oldest = time.Duration(*s.OldestAge * float64(time.Second)).Round(time.Millisecond).String()
+	fmt.Fprintln(table, "SUBJECT\tLAG\tIN FLIGHT\tOLDEST\tDEAD LETTERS")
+	for _, s := range lag.Subjects[:min(limit, len(lag.Subjects))] {
+		inFlight, oldest := "-", "-"
+		if s.InFlight != nil {
+			inFlight = strconv.FormatUint(*s.InFlight, 10)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\n", printable(s.Subject), s.Lag, oldest)
+		if s.OldestAge != nil {
+			oldest = duration(*s.OldestAge)
+		}
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%d\n", printable(s.Subject), s.Lag, inFlight, oldest, lag.DeadLetters.Subjects[s.Subject])
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if more := len(lag.Subjects) - limit; more > 0 {
+		fmt.Fprintf(out, "... and %d more\n", more)
+	}
+	return nil
+}
+
+func drainText(total uint64, drain *float64) string {
+	switch {
+	case total == 0:
+		return "none waits"
+	case drain == nil:
+		return "they do not get fewer"
+	}
+	return "drained in " + duration(*drain)
+}
+
+// duration writes seconds as precisely as anybody wants to read them.
+func duration(seconds float64) string {
+	const most = math.MaxInt64 / float64(time.Second) / 2
+	d := time.Duration(min(seconds, most) * float64(time.Second))
+	if d >= time.Minute {
+		return d.Round(time.Second).String()
+	}
+	return d.Round(time.Millisecond).String()
 }
 
 // printable quotes a subject with characters that would act on the terminal; anybody who may publish chooses it.

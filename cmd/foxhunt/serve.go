@@ -123,16 +123,15 @@ func (p *workerProcess) run(ctx context.Context) error {
 
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.worker.Run(working, source{captures}) })
-	group.Go(func() error { return p.closed(working) })
+	group.Go(func() error { return untilClosed(working, p.conn) })
 	group.Go(func() error { p.conn.Reap(working, p.topology, p.options.Name, p.options.Observer.Dead); return nil })
-	group.Go(func() error { pollLag(working, p.conn, p.topology, p.http.registry, p.log); return nil })
 	return group.Wait()
 }
 
-// closed ends the process when its connection has ended for good: then it would be alive and deaf.
-func (p *workerProcess) closed(ctx context.Context) error {
+// untilClosed ends the process when its connection has ended for good: then it would be alive and deaf.
+func untilClosed(ctx context.Context, conn *jetstream.Conn) error {
 	select {
-	case <-p.conn.Closed():
+	case <-conn.Closed():
 		return errors.New("the connection to NATS was closed for good; the log says why")
 	case <-ctx.Done():
 		return nil

@@ -106,6 +106,9 @@ func (o *upOptions) serve(ctx context.Context, runtime *model.Runtime, out io.Wr
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return process.run(ctx) })
+	group.Go(func() error {
+		return runExporter(ctx, conn, process.topology, h.registry, defaultExporterOptions(), log)
+	})
 	if o.demo {
 		introduce(out, server.ClientURL(), h.address())
 		group.Go(func() error { return runDemo(ctx, conn, o.demoRate, out, log) })
