@@ -108,7 +108,7 @@ func (s *site) testExporterMayNot(t *testing.T) {
 
 // testStrangers has those whom the server does not know.
 func (s *site) testStrangers(t *testing.T) {
-	s.makeKey(t, "stranger.nk")
+	makeKey(t, s.path("stranger.nk"))
 	o := s.options("stranger.nk", "")
 	if _, err := jetstream.Connect(within(t), o); code(err) != jetstream.CodeNotAuthorized {
 		t.Errorf("with an unknown key: %v", err)

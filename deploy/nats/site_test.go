@@ -34,15 +34,21 @@ const patience = 15 * time.Second
 
 // site is a folder with the configuration files of this one, keys, a certificate, and a running server.
 type site struct {
-	dir string
-	url string
-	log *syncBuffer
+	dir     string
+	url     string
+	log     *syncBuffer
+	makeKey func(t testing.TB, path string) (public string) // writes a new user's seed
 }
 
 // makeSite lays out everything but the server. extra goes to the end of users.conf.
 func makeSite(t testing.TB, extra string) *site {
 	t.Helper()
-	s := &site{dir: t.TempDir(), log: &syncBuffer{}}
+	return layOut(t, extra, makeKey)
+}
+
+func layOut(t testing.TB, extra string, makeKey func(testing.TB, string) string) *site {
+	t.Helper()
+	s := &site{dir: t.TempDir(), log: &syncBuffer{}, makeKey: makeKey}
 	here, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
@@ -78,11 +84,11 @@ var placeholder = regexp.MustCompile(`<public key of (\S+)>`)
 
 func (s *site) withKeys(t testing.TB, text string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(p string) string {
-		return s.makeKey(t, placeholder.FindStringSubmatch(p)[1])
+		return s.makeKey(t, s.path(placeholder.FindStringSubmatch(p)[1]))
 	})
 }
 
-func (s *site) makeKey(t testing.TB, file string) (public string) {
+func makeKey(t testing.TB, path string) (public string) {
 	t.Helper()
 	pair, err := nkeys.CreateUser()
 	if err != nil {
@@ -90,7 +96,9 @@ func (s *site) makeKey(t testing.TB, file string) (public string) {
 	}
 	seed, _ := pair.Seed() // neither fails for a pair just made
 	public, _ = pair.PublicKey()
-	s.write(t, file, string(seed))
+	if err := os.WriteFile(path, seed, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	return public
 }
 
