@@ -23,7 +23,7 @@ import (
 const (
 	overtakeEvery    = 200 * time.Millisecond // pause between two looks at the subjects
 	overtakeAfter    = time.Second            // of work waiting make a backlog
-	overtakeRound    = 2 * time.Second        // no look at the subjects takes longer
+	overtakeRound    = 2 * time.Second        // after which nothing more is taken before another look at the subjects
 	mostPerTurn      = 7                      // captures handed out of turn for each in turn, where so many subjects wait
 	overtakeTogether = 8                      // captures asked for at once
 )
@@ -116,9 +116,7 @@ func (o *overtaking) tookTurn(outOfTurn bool) {
 
 // round looks at what waits and takes as much out of turn as there is room for.
 func (o *overtaking) round() error {
-	ctx, cancel := context.WithTimeout(o.source.quit, overtakeRound)
-	defer cancel()
-	look, err := o.source.look(ctx)
+	look, err := o.source.look(o.source.quit)
 	if err != nil {
 		return err
 	}
@@ -131,7 +129,7 @@ func (o *overtaking) round() error {
 	light = slices.DeleteFunc(light, func(subject string) bool { return look.lags[subject] == 0 })
 	rand.Shuffle(len(light), func(i, j int) { light[i], light[j] = light[j], light[i] }) // so that workers do not race for the same
 	o.perTurn.Store(int32(min(max(len(light)/max(heavy, 1), 1), mostPerTurn)))
-	return o.takeTurns(ctx, light, look)
+	return o.takeTurns(light, look)
 }
 
 // overtakers returns the subjects that did not cause the backlog, and how many did: of the former fewer captures wait than
@@ -153,8 +151,8 @@ func overtakers(lags map[string]uint64) (light []string, heavy int) {
 }
 
 // takeTurns takes one capture of each subject, then the next of each, until nothing is left or there is no room.
-func (o *overtaking) takeTurns(ctx context.Context, subjects []string, look look) error {
-	for len(subjects) > 0 {
+func (o *overtaking) takeTurns(subjects []string, look look) error {
+	for began := time.Now(); len(subjects) > 0 && time.Since(began) < overtakeRound; {
 		var group errgroup.Group
 		group.SetLimit(overtakeTogether)
 		more := make([]bool, len(subjects))
@@ -162,7 +160,7 @@ func (o *overtaking) takeTurns(ctx context.Context, subjects []string, look look
 		for room := o.source.limit() - len(o.aside); asked < min(room, len(subjects)) && o.reserve(); asked++ {
 			i, subject := asked, subjects[asked]
 			group.Go(func() (err error) {
-				more[i], err = o.takeNext(ctx, subject, look)
+				more[i], err = o.takeNext(o.source.quit, subject, look)
 				return err
 			})
 		}
