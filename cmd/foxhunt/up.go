@@ -44,7 +44,7 @@ With --demo it adds simulated receivers and transmitters, and prints the fixes a
 	o.gateway.register(cmd.Flags(), "gateway-")
 	o.worker.register(cmd.Flags(), "*.*") // its NATS server asks nobody who they are, so subjects prove nothing
 	cmd.Flags().StringVar(&o.dataDir, "data-dir", "data", "folder for JetStream's files")
-	cmd.Flags().StringVar(&o.nats, "nats-listen", "127.0.0.1:4222", "address of the NATS server")
+	cmd.Flags().StringVar(&o.nats, "nats-listen", "127.0.0.1:4222", "address of the NATS server, on this machine: it asks for no credentials")
 	cmd.Flags().StringVar(&o.http, "http-listen", "127.0.0.1:8080", "address of the HTTP API, /metrics, /livez and /readyz")
 	cmd.Flags().BoolVar(&o.fast, "no-sync", false, "let the disk's cache hold what is acknowledged: faster, but a power cut may lose the last seconds")
 	cmd.Flags().BoolVar(&o.demo, "demo", false, "add simulated receivers and transmitters, and print the fixes")
@@ -62,6 +62,9 @@ func (o *upOptions) run(cmd *cobra.Command) error {
 	}
 	if err := errors.Join(o.worker.settle(), o.gateway.settle()); err != nil {
 		return err
+	}
+	if profile := o.worker.topology.profile; profile != profileSingle {
+		return fmt.Errorf("up is one server, and profile %s needs three: run nats-servers (deploy/nats), and foxhunt worker beside them", profile)
 	}
 	runtime, err := startRuntime(o.worker.runtime)
 	if err != nil {
@@ -111,7 +114,7 @@ func (o *upOptions) serve(ctx context.Context, runtime *model.Runtime, out io.Wr
 	})
 	if o.demo {
 		introduce(out, server.ClientURL(), h.address())
-		group.Go(func() error { return runDemo(ctx, conn, o.demoRate, out, log) })
+		group.Go(func() error { return runDemo(ctx, conn, process.topology, o.demoRate, out, log) })
 	}
 	return group.Wait()
 }
@@ -139,8 +142,8 @@ Every capture goes through NATS JetStream, the built-in ONNX model and back. Ctr
 }
 
 // runDemo publishes simulated captures and prints their fixes until ctx ends.
-func runDemo(ctx context.Context, conn *jetstream.Conn, rate float64, out io.Writer, log *slog.Logger) error {
-	watcher := watcher{conn: conn, filter: "fixes.demo.>", format: "line", out: out, log: log}
+func runDemo(ctx context.Context, conn *jetstream.Conn, streams jetstream.Topology, rate float64, out io.Writer, log *slog.Logger) error {
+	watcher := watcher{conn: conn, streams: streams, filter: "fixes.demo.>", format: "line", out: out, log: log}
 	ready := make(chan struct{})
 	watcher.ready = func() { close(ready) }
 	group, ctx := errgroup.WithContext(ctx)

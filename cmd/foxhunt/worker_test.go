@@ -204,7 +204,7 @@ func testDemo(t *testing.T, h *house) {
 	var out syncBuffer
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- runDemo(ctx, h.conn, 20, &out, quietLog()) }()
+	go func() { ended <- runDemo(ctx, h.conn, jetstream.DefaultTopology(), 20, &out, quietLog()) }()
 	waitFor(t, "four fixes", func() bool { return strings.Count(out.String(), "\n") >= 4 })
 	cancel()
 	if err := <-ended; err != nil {
@@ -303,7 +303,6 @@ func testPages(t *testing.T, h *house, process *workerProcess) {
 		"foxhunt_cache_hits_total":                                 1,
 		"foxhunt_cache_hit_ratio":                                  0.01,
 		"foxhunt_model_runs_total":                                 20,
-		"foxhunt_lag_up":                                           1,
 		`foxhunt_cache_entries{tier="memory"}`:                     1,
 		`foxhunt_dead_letters_total{code="too_few_receivers"}`:     1,
 		`foxhunt_stage_duration_seconds_count{stage="preprocess"}`: 20,
@@ -447,64 +446,4 @@ func longCapture(t testing.TB) *messages.Capture {
 		t.Fatal(err)
 	}
 	return capture
-}
-
-// TestLag holds a capture back, by taking away the stream of the fixes, and follows it through the lag until the stream
-// is back.
-func TestLag(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t)
-	capture := longCapture(t)
-	for range 2 {
-		h.publish(t, captureSubject("slow", "b"), encode(t, capture))
-	}
-	h.publish(t, captureSubject("slow", "a"), encode(t, capture))
-	if out := must(t, "lag", "--nats", h.server.ClientURL(), "--once"); !strings.Contains(out, "3 captures: 3 waiting, 0 in flight") ||
-		!strings.Contains(out, "captures.slow.b  2    ") {
-		t.Errorf("lag prints\n%s", out)
-	}
-	lag := readLag(t, h)
-	if len(lag.Subjects) != 2 || lag.Subjects[0].Subject != "captures.slow.b" || lag.Subjects[0].Lag != 2 || lag.Subjects[0].OldestAge == nil || lag.Waiting != 0 {
-		t.Errorf("without a worker the lag is %+v", lag)
-	}
-	if err := h.js.DeleteStream(t.Context(), jetstream.StreamFixes); err != nil {
-		t.Fatal(err)
-	}
-	// The worker makes the stream when it starts, so it is taken away once more when it serves.
-	process, _ := h.startWorker(t, "--model", plainFile(t))
-	address := process.http.address()
-	waitFor(t, "a worker that is ready", func() bool { status, _ := get(t, address, "/readyz"); return status == http.StatusOK })
-	h.waitUntilEmpty(t)
-	if err := h.js.DeleteStream(t.Context(), jetstream.StreamFixes); err != nil {
-		t.Fatal(err)
-	}
-	h.publish(t, captureSubject("slow", "held"), encode(t, capture))
-	waitFor(t, "lag in /metrics", func() bool {
-		lag, _ := metric(t, address, `foxhunt_subject_lag_captures{subject="captures.slow.held"}`)
-		age, _ := metric(t, address, `foxhunt_subject_oldest_age_seconds{subject="captures.slow.held"}`)
-		inFlight, _ := metric(t, address, "foxhunt_consumer_in_flight_captures")
-		return lag == 1 && age > 0 && inFlight == 1
-	})
-	if lag := readLag(t, h); lag.Total != 1 || lag.InFlight != 1 || lag.Waiting == 0 {
-		t.Errorf("with a worker that cannot publish the lag is %+v", lag)
-	}
-	if _, err := h.conn.Ensure(t.Context(), jetstream.DefaultTopology()); err != nil {
-		t.Fatal(err)
-	}
-	h.waitUntilEmpty(t)
-	if n := h.fixesOf(t, "fixes.slow.held"); n != 1 {
-		t.Errorf("%d fixes of the capture that was held back; want 1", n)
-	}
-	waitFor(t, "no lag in /metrics", func() bool {
-		lag, ok := metric(t, address, `foxhunt_subject_lag_captures{subject="captures.slow.held"}`)
-		return ok && lag == 0
-	})
-}
-
-func readLag(t *testing.T, h *house) (lag jetstream.Lag) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(must(t, "lag", "--nats", h.server.ClientURL(), "--once", "--json")), &lag); err != nil {
-		t.Fatal(err)
-	}
-	return lag
 }
