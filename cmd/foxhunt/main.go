@@ -28,8 +28,31 @@ func main() {
 		os.Exit(130)
 	default:
 		fmt.Fprintln(os.Stderr, "foxhunt:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+// exitError is an error with an exit code of its own; that of others is 1.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// exitPassing says that the same command may succeed later: EX_TEMPFAIL of sysexits.h.
+const exitPassing = 75
+
+func exitCode(err error) int {
+	var e *exitError
+	switch {
+	case errors.As(err, &e):
+		return e.code
+	case isPassing(err):
+		return exitPassing
+	}
+	return 1
 }
 
 // untilStopped is for commands without an end of their own: to be stopped is how they succeed.
