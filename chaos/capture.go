@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
 	"testing"
@@ -86,7 +87,7 @@ func hostile(t testing.TB, subject string, i int) Capture {
 	case 5:
 		c.Data = append(c.Data, 1, 2) // something follows the capture
 	case 6:
-		c.Data = sizedCapture(t, subject, "", 1, leastSamples).Data // one receiver cannot locate
+		c.Data = bytes.Replace(c.Data, []byte("\xa1v\x01"), []byte("\xa1v\x02"), 1) // version 2
 	}
 	return c
 }

@@ -81,6 +81,9 @@ func (h *House) close(t *testing.T, row Row) {
 	t.Helper()
 	h.read()
 	row.Tally, row.Deliveries = h.Ledger.Tally(), h.Deliveries()
+	if h.measure != nil {
+		h.measure()
+	}
 	for _, c := range h.crews {
 		c.Stop()
 	}

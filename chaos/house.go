@@ -34,6 +34,7 @@ type House struct {
 	js       js.JetStream
 	retries  sync.Map // ids of captures that were published more than once
 	crews    []*Crew
+	measure  func() // called when the ledger is complete; nil: nothing to measure
 }
 
 // ackWait is short, so that redelivery happens within a short test.

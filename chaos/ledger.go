@@ -38,6 +38,7 @@ type entry struct {
 	published int           // fixes that workers published, those that the stream dropped as duplicates included
 	conflict  string        // how two fixes differ
 	dead      []string      // codes of its dead letters
+	why       string        // the last one's sentence
 }
 
 // NewLedger returns an empty ledger.
@@ -106,7 +107,7 @@ func (l *Ledger) compare(subject string, fix *messages.Fix) *entry {
 }
 
 // DeadStored notes a dead letter. id is the original message's.
-func (l *Ledger) DeadStored(id, code string) {
+func (l *Ledger) DeadStored(id, code, sentence string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, known := l.entries[id]
@@ -114,7 +115,7 @@ func (l *Ledger) DeadStored(id, code string) {
 		l.strange = append(l.strange, fmt.Sprintf("a dead letter (%s) of %q, which was never published", code, id))
 		return
 	}
-	e.dead = append(e.dead, code)
+	e.dead, e.why = append(e.dead, code), sentence
 }
 
 // Tally counts how the captures ended. Lists hold a sentence for each capture that ended as none may.
@@ -179,11 +180,11 @@ func (t *Tally) add(id string, e *entry) {
 	case !e.acked.IsZero() && !fixed && !dead:
 		t.Missing = append(t.Missing, fmt.Sprintf("%s; workers published %d fixes of it", name, e.published))
 	case fixed && dead, dead && slices.Max(e.dead) != slices.Min(e.dead):
-		t.Both = append(t.Both, fmt.Sprintf("%s: %d fixes and dead letters %v", name, e.stored, e.dead))
+		t.Both = append(t.Both, fmt.Sprintf("%s: %d fixes and dead letters %v: %s", name, e.stored, e.dead, e.why))
 	case fixed && e.want == Dead:
 		t.Unfair = append(t.Unfair, name+" is at fault and got a fix")
 	case dead && e.want == Fixed:
-		t.Unfair = append(t.Unfair, fmt.Sprintf("%s is good and became a dead letter: %s", name, e.dead[0]))
+		t.Unfair = append(t.Unfair, fmt.Sprintf("%s is good and became a dead letter: %s: %s", name, e.dead[0], e.why))
 	}
 	if e.conflict != "" {
 		t.Conflicting = append(t.Conflicting, name+": "+e.conflict)

@@ -30,7 +30,7 @@ func (h *House) read() {
 		if ids := letter.Headers[js.MsgIDHeader]; len(ids) > 0 {
 			id = ids[0]
 		}
-		h.Ledger.DeadStored(id, letter.Reason)
+		h.Ledger.DeadStored(id, letter.Reason, letter.Sentence)
 	})
 }
 

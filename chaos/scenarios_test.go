@@ -24,6 +24,8 @@ var scenarios = []scenario{
 	{name: "hostile captures", play: hostileCaptures},
 	{name: "limits reached", house: smallHouse, play: reachLimits},
 	{name: "disk full", house: tmpfsHouse, play: fillDisk},
+	{name: "one station floods", play: floodStation},
+	{name: "captures of 8 MiB", play: floodBytes},
 	{name: "all at once", play: allAtOnce},
 }
 
