@@ -26,6 +26,7 @@ func exercised(t *testing.T) *prometheus.Registry {
 	w.Fixed(time.Second)
 	w.Dead("bad_rate")
 	w.Retried("publish_failed")
+	NewSource(registry, func() Source { return Source{} })
 	accuracy := 120.0
 	NewModel(registry).Loaded("grid", "1", "abc", &accuracy)
 	NewCache(registry, func() []CacheTier { return []CacheTier{{Tier: "memory", Available: true}} })

@@ -94,6 +94,13 @@ func cacheTiers(c cache.Cache) (tiers []metrics.CacheTier) {
 	return tiers
 }
 
+func sourceMetrics(s jetstream.SourceStats) metrics.Source {
+	return metrics.Source{
+		Redelivered: float64(s.Redelivered), Repeated: float64(s.Repeated), Overtaken: float64(s.Overtaken),
+		Interruptions: float64(s.Interruptions), Waiting: float64(s.Buffered), HeldBytes: float64(s.HeldBytes),
+	}
+}
+
 func (p *workerProcess) newWorker() (err error) {
 	p.options.Observer = metrics.NewWorker(p.http.registry)
 	var fixes worker.Cache
@@ -115,6 +122,7 @@ func (p *workerProcess) run(ctx context.Context) error {
 		return err
 	}
 	defer captures.Close()
+	metrics.NewSource(p.http.registry, func() metrics.Source { return sourceMetrics(captures.Stats()) })
 	p.log.Info("worker ready", "model", p.model.Info().Name, "version", p.model.Info().Version,
 		"nats", p.conn.Server(), "http", p.http.address())
 	p.http.ready(p.conn.Connected)
