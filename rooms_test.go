@@ -33,6 +33,7 @@ var rooms = map[string][]string{
 	"sim":                     {"messages", "geo", "dsp"},
 	"doctor":                  {"jetstream", "messages", "cache", "model", "github.com/nats-io/nats.go"},
 	"chaos":                   {"messages", "jetstream", "model/modeltest", "github.com/nats-io"},
+	"loadtest":                {"messages", "jetstream", "sim", "geo", "github.com/HdrHistogram/hdrhistogram-go"},
 	"evaluate":                {"sim", "features", "contract", "model", "geo", "messages", "dsp", "golang.org/x/sync"},
 	"deploy/nats":             {}, // configuration, and its tests
 }
