@@ -32,3 +32,26 @@ func TestRefusalsAreDocumented(t *testing.T) {
 		}
 	}
 }
+
+// TestHeadersAreDocumented looks in docs/messages.md for every header of a dead letter and of a replay.
+func TestHeadersAreDocumented(t *testing.T) {
+	doc, err := os.ReadFile("docs/messages.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, least := range map[string]int{"messages/deadletter.go": 9, "messages/replay.go": 4} {
+		source, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		headers := regexp.MustCompile(`= "(Foxhunt-[A-Za-z-]*[a-z-])"`).FindAllStringSubmatch(string(source), -1)
+		if len(headers) < least {
+			t.Fatalf("found %d headers in %s; the pattern no longer fits", len(headers), path)
+		}
+		for _, header := range headers {
+			if !strings.Contains(string(doc), "`"+header[1]) {
+				t.Errorf("docs/messages.md does not explain %s", header[1])
+			}
+		}
+	}
+}
