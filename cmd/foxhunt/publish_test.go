@@ -244,7 +244,7 @@ func TestPublishCountsWhatWasRefused(t *testing.T) {
 	p := newPublishing(t)
 	p.write(t, "1.raw", make([]byte, 2*10000*3))
 	err := p.run(t.Context(), append(rawFlags, "--network", "not a token", "A=1.raw@2026-03-01T12:00:00Z")...)
-	if err == nil || err.Error() != "3 of 3 captures were not stored" || !strings.Contains(p.log.String(), "capture 3/3 was not stored: bad_subject") {
+	if err == nil || !strings.HasPrefix(err.Error(), "3 of 3 captures were not stored: bad_subject") || exitCode(err) != 1 || !strings.Contains(p.log.String(), "capture 3/3 was not stored: bad_subject") {
 		t.Errorf("error %v after %q", err, p.log.String())
 	}
 }
