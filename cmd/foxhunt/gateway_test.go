@@ -39,6 +39,12 @@ var gatewayReady = regexp.MustCompile(`msg="gateway ready" nats=\S+ http=(\S+)`)
 // startGateway runs a gateway as the command does, until the test ends or stop is called.
 func (h *house) startGateway(t testing.TB, flags ...string) *gatewayAt {
 	t.Helper()
+	return startGatewayAt(t, h.server.ClientURL(), flags...)
+}
+
+// startGatewayAt runs a gateway on any NATS server.
+func startGatewayAt(t testing.TB, url string, flags ...string) *gatewayAt {
+	t.Helper()
 	var nats natsOptions
 	var listen listenOptions
 	var options gatewayOptions
@@ -46,7 +52,7 @@ func (h *house) startGateway(t testing.TB, flags ...string) *gatewayAt {
 	nats.register(set)
 	listen.register(set)
 	options.register(set, "")
-	if err := set.Parse(append([]string{"--nats", h.server.ClientURL(), "--http-listen", "127.0.0.1:0"}, flags...)); err != nil {
+	if err := set.Parse(append([]string{"--nats", url, "--http-listen", "127.0.0.1:0"}, flags...)); err != nil {
 		t.Fatal(err)
 	}
 	nats.Log = quietLog()

@@ -42,7 +42,8 @@ func serveListener(listener net.Listener, log *slog.Logger) *httpServer {
 	h.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	h.mux.HandleFunc("GET /readyz", h.readyz)
 	h.server = &http.Server{Handler: h.mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)} // what clients do wrong, such as a TLS handshake
 	go func() {
 		defer close(h.ended)
 		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
