@@ -33,6 +33,7 @@ type overtaking struct {
 	source  *Source
 	behind  chan struct{} // cap 1: a backlog has been seen
 	pending atomic.Int64  // captures that the consumer has not delivered yet, as the server last said
+	light   atomic.Bool   // there were light subjects at the last look
 	refused atomic.Bool   // the permissions do not allow it
 
 	aside   chan *Delivery // taken, not handed out
@@ -69,6 +70,9 @@ func (o *overtaking) isBehind() bool {
 	return o.pending.Load() > max(work, int64(o.source.o.Concurrency))
 }
 
+// isSharing reports whether captures out of turn need room.
+func (o *overtaking) isSharing() bool { return o.isBehind() && o.light.Load() }
+
 // run takes captures out of turn while there is a backlog, until the source stops.
 func (o *overtaking) run() {
 	for {
@@ -92,6 +96,7 @@ func (o *overtaking) run() {
 				return
 			}
 		}
+		o.light.Store(false)
 		clear(o.cursor)
 	}
 }
@@ -122,6 +127,7 @@ func (o *overtaking) round() error {
 	}
 	o.pending.Store(int64(look.pending))
 	light, heavy := overtakers(look.lags)
+	o.light.Store(len(light) > 0)
 	maps.DeleteFunc(o.cursor, func(subject string, _ uint64) bool { return look.lags[subject] == 0 })
 	for _, d := range o.source.inHand.all() { // these wait no more
 		look.lags[d.Subject] -= min(1, look.lags[d.Subject])

@@ -276,8 +276,8 @@ func (s *Source) run() {
 
 // inTurnBytes is how many of the bytes captures in turn may take: all, or half where others are taken out of turn, but in
 // any case enough for the largest.
-func (s *Source) inTurnBytes(behind bool) int {
-	if !behind {
+func (s *Source) inTurnBytes(sharing bool) int {
+	if !sharing {
 		return s.o.MaxBytes
 	}
 	return max(s.o.MaxBytes/2, s.largest)
@@ -289,7 +289,7 @@ func (s *Source) waitForRoom(least int) (messages, bytes int, ok bool) {
 	for s.quit.Err() == nil {
 		limit := s.limit()
 		messages = limit - len(s.ready)
-		most := s.inTurnBytes(s.overtaking.isBehind())
+		most := s.inTurnBytes(s.overtaking.isSharing())
 		inTurn := int(s.held.Load() - s.overtaking.held.Load())
 		bytes = min(most-inTurn, s.o.MaxBytes-int(s.held.Load()))
 		if messages >= (limit+1)/2 && bytes >= min(least, most) {
