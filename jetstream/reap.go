@@ -83,8 +83,8 @@ func (r *reaper) hear(ctx context.Context) error {
 		return err
 	}
 	var a advisory
-	if err := json.Unmarshal(msg.Data(), &a); err != nil || a.Stream != r.topology.Captures.Name || a.Consumer != r.topology.Workers.Durable || a.Sequence == 0 {
-		r.conn.log.Warn("an advisory that is not about the workers' captures is dropped", "subject", msg.Subject())
+	if err := json.Unmarshal(msg.Data(), &a); err != nil || a.Stream != r.topology.Captures.Name || a.Consumer == "" || a.Sequence == 0 {
+		r.conn.log.Warn("an advisory that is not about captures is dropped", "subject", msg.Subject())
 		return msg.Term()
 	}
 	if err := r.follow(ctx, a); err != nil {
@@ -97,11 +97,11 @@ func (r *reaper) hear(ctx context.Context) error {
 // follow buries the capture that an advisory names, if that is still the one it means.
 func (r *reaper) follow(ctx context.Context, a advisory) error {
 	consumer, err := r.conn.js.Consumer(ctx, a.Stream, a.Consumer)
-	if err != nil && !errors.Is(err, js.ErrConsumerNotFound) {
-		return err
+	if errors.Is(err, js.ErrConsumerNotFound) || err == nil && consumer.CachedInfo().Created.After(a.Time) {
+		return nil // the consumer that is made anew delivers everything again
 	}
-	if err == nil && consumer.CachedInfo().Created.After(a.Time) {
-		return nil // the consumer was made anew, and delivers everything again
+	if err != nil {
+		return err
 	}
 	m, err := r.conn.stored(ctx, a.Stream, map[string]any{"seq": a.Sequence})
 	if errors.Is(err, ErrNoMessage) {
