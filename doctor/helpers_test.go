@@ -224,7 +224,7 @@ func (n *natsServer) options() Options {
 }
 
 func lookAt(url string) Options {
-	return Options{NATS: jetstream.Options{URL: url}, Topology: jetstream.DefaultTopology(), Runtime: "/absent/libonnxruntime.so", Look: 100 * time.Millisecond}
+	return Options{NATS: jetstream.Options{URL: url}, Topology: jetstream.DefaultTopology(), Runtime: "/absent/libonnxruntime.so", Look: 50 * time.Millisecond}
 }
 
 // findings are those of a look, by code.
