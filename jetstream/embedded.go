@@ -1,9 +1,11 @@
 package jetstream
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -133,6 +135,17 @@ func (e *Embedded) ClientURL() string {
 		return ""
 	}
 	return e.server.ClientURL()
+}
+
+// ServeVarz answers with the server's variables, as the monitoring port of a nats-server does at /varz.
+func (e *Embedded) ServeVarz(w http.ResponseWriter, _ *http.Request) {
+	varz, err := e.server.Varz(nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(varz) // an error is the client's, who has gone
 }
 
 // Shutdown stops the server, writes what is left to disk and returns when all is done. It may be called twice.

@@ -89,6 +89,9 @@ func (o *upOptions) serve(ctx context.Context, runtime *model.Runtime, out io.Wr
 		return err
 	}
 	defer server.Shutdown()
+	if isLoopback(h.listener.Addr()) {
+		h.mux.HandleFunc("GET /varz", server.ServeVarz) // for foxhunt doctor --nats-monitor
+	}
 	conn, err := jetstream.Connect(ctx, jetstream.Options{Embedded: server, Name: "foxhunt up", Log: log})
 	if err != nil {
 		return err
