@@ -23,6 +23,11 @@ func (g *Gateway) fix(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeoutCause(r.Context(), searchTime, errDeadline)
 	defer cancel()
+	if g.searches.Acquire(ctx, 1) != nil {
+		newProblem(http.StatusTooManyRequests, CodeTooManyRequests, "other searches took all of the time; try again").again(1).write(w)
+		return
+	}
+	defer g.searches.Release(1)
 	m, found, err := g.find(ctx, q.network, q.source, q.id, since)
 	switch {
 	case err != nil:

@@ -34,7 +34,7 @@ type Gateway struct {
 	waiters  *waiters
 	captures *semaphore.Weighted // in flight
 	bodies   *semaphore.Weighted // bytes
-	searches chan struct{}
+	searches *semaphore.Weighted
 	workers  *workers
 	stop     func()
 
@@ -56,7 +56,7 @@ func New(streams Streams, o Options) (*Gateway, error) {
 	g := &Gateway{
 		options: o, streams: streams, waiters: newWaiters(), workers: &workers{streams: streams},
 		captures: semaphore.NewWeighted(int64(o.InFlight)), bodies: semaphore.NewWeighted(bodyBudget),
-		searches: make(chan struct{}, searches),
+		searches: semaphore.NewWeighted(searches),
 	}
 	var err error
 	if g.stop, err = streams.Listen(g.hear); err != nil {

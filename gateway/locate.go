@@ -33,26 +33,37 @@ func (g *Gateway) locate(ctx context.Context, q *question) (*messages.Fix, *prob
 	}
 	if duplicate {
 		q.from = q.from.Add(-lookBack)
-		if fix, p := g.search(ctx, q); fix != nil || p != nil {
-			return fix, p
-		}
+		gaps-- // as if it had passed unheard: it may have
 	}
 	tick := time.NewTicker(gapCheck)
 	defer tick.Stop()
 	for {
+		if now := g.streams.Gaps(); now != gaps && g.streams.Connected() {
+			fix, p, done := g.search(ctx, q)
+			if fix != nil || p != nil {
+				return fix, p
+			}
+			if done {
+				gaps = now
+			}
+		}
 		select {
 		case m := <-answer:
 			return g.understand(m, q)
 		case <-ctx.Done():
-			return nil, g.late(ctx, q)
+			return g.atLast(ctx, q, answer)
 		case <-tick.C:
 		}
-		if now := g.streams.Gaps(); now != gaps && g.streams.Connected() {
-			gaps = now
-			if fix, p := g.search(ctx, q); fix != nil || p != nil {
-				return fix, p
-			}
-		}
+	}
+}
+
+// atLast takes the answer if it came with the end of the time.
+func (g *Gateway) atLast(ctx context.Context, q *question, answer <-chan Message) (*messages.Fix, *problem) {
+	select {
+	case m := <-answer:
+		return g.understand(m, q)
+	default:
+		return nil, g.late(ctx, q)
 	}
 }
 
@@ -95,27 +106,26 @@ func (g *Gateway) puzzled(what string, err error) *problem {
 	return newProblem(http.StatusInternalServerError, CodeInternal, "the "+what+" that came cannot be read; the gateway's log says why")
 }
 
-// search asks the streams for a question's answer; neither a fix nor a problem is returned where there is none, or where
-// the streams cannot tell just now.
-func (g *Gateway) search(ctx context.Context, q *question) (*messages.Fix, *problem) {
+// search asks the streams for a question's answer, unless others are searching: the answer may still be heard meanwhile.
+// Neither a fix nor a problem is returned where there is none; done says whether the streams could tell.
+func (g *Gateway) search(ctx context.Context, q *question) (fix *messages.Fix, p *problem, done bool) {
+	if !g.searches.TryAcquire(1) {
+		return nil, nil, false
+	}
+	defer g.searches.Release(1)
 	m, found, err := g.find(ctx, q.network, q.source, q.id, q.from.Add(-skew))
 	if err != nil {
-		g.options.Log.Warn("an answer that may have passed unheard could not be looked for", "error", err)
+		g.options.Log.Debug("an answer that may have passed unheard could not be looked for", "error", err)
 	}
 	if err != nil || !found {
-		return nil, nil
+		return nil, nil, err == nil
 	}
-	return g.understand(m, q)
+	fix, p = g.understand(m, q)
+	return fix, p, true
 }
 
 // find looks for what became of a capture: its fix, or its dead letter.
 func (g *Gateway) find(ctx context.Context, network, source, id string, since time.Time) (Message, bool, error) {
-	select {
-	case g.searches <- struct{}{}:
-		defer func() { <-g.searches }()
-	case <-ctx.Done():
-		return Message{}, false, &Failure{failureTimeout, "other searches took all of the time"}
-	}
 	m, found, err := g.streams.FindFix(ctx, network, source, id, since)
 	if found || err != nil {
 		return m, found, err

@@ -17,7 +17,7 @@ const CodeSearchTooLong = "search_too_long"
 // maxSearched bounds how many messages a search looks at. searchBatch of them are asked for at a time; they are there, so
 // searchWait passes only if some of them go meanwhile, or the connection does.
 const (
-	maxSearched = 1_000_000
+	maxSearched = 500_000
 	searchBatch = 2000
 	searchWait  = 2 * time.Second
 )
@@ -38,7 +38,7 @@ func (c *Conn) FindDead(ctx context.Context, t Topology, filter, captureID strin
 }
 
 // search looks through the headers of what a stream holds at this moment, in order, and returns the first message that is
-// the one. It takes a consumer for as long as it lasts, and the server some 2 µs a message.
+// the one. It takes a consumer for as long as it lasts (BenchmarkSearch says how long that is).
 func (c *Conn) search(ctx context.Context, name, filter string, since time.Time, is func(js.Msg) bool) (Heard, bool, error) {
 	stream, err := c.js.Stream(ctx, name)
 	if err != nil {
@@ -86,9 +86,14 @@ func scan(ctx context.Context, consumer js.Consumer, is func(js.Msg) bool) (uint
 		got := uint64(0)
 		for m := range batch.Messages() {
 			got++
-			if meta, err := m.Metadata(); err == nil && is(m) {
-				return meta.Sequence.Stream, nil
+			if !is(m) {
+				continue
 			}
+			meta, err := m.Metadata()
+			if err != nil {
+				return 0, err
+			}
+			return meta.Sequence.Stream, nil
 		}
 		if err := batch.Error(); err != nil {
 			return 0, err

@@ -3,6 +3,7 @@ package jetstream_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -158,4 +159,32 @@ func TestPulls(t *testing.T) {
 	if _, _, err := c.Pulls(ctx, topology); err == nil {
 		t.Error("a consumer that is not there has pulls")
 	}
+}
+
+// BenchmarkSearch looks for a fix that is not there among 20,000 that are; the time is that of one look at all.
+func BenchmarkSearch(b *testing.B) {
+	const fixes = 20_000
+	server := jetstreamtest.Start(b)
+	c := server.Connect(b)
+	topology := jetstream.DefaultTopology()
+	before := time.Now().Add(-time.Minute)
+	body := make([]byte, 1300)
+	var all sync.WaitGroup
+	for part := range 20 {
+		all.Go(func() {
+			for i := range fixes / 20 {
+				if err := c.PublishFix(b.Context(), "fixes.net.src", fmt.Sprintf("fixes.net.src/%d-%d", part, i), messages.ContentTypeJSON, body); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	for b.Loop() {
+		if _, found, err := c.FindFix(b.Context(), topology, "fixes.*.*", "absent", before); found || err != nil {
+			b.Fatal(found, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/fixes, "ns/fix")
 }
