@@ -5,6 +5,7 @@ SHELL := /bin/bash
 RUNTIME := scripts/fetch-onnxruntime.sh
 FUZZTIME ?= 5s
 BENCHTIME ?= 1s
+CHAOS ?= -chaos.captures 3000 -chaos.duration 20s -chaos.settle 3m
 
 .PHONY: help run build onnxruntime test lint unit simd fuzz bench
 
@@ -38,3 +39,6 @@ fuzz: onnxruntime ## each fuzz target for FUZZTIME
 
 bench: onnxruntime ## the benchmarks behind the figures in the docs
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+chaos: onnxruntime ## kill, stop and fill up servers and workers at length; one ledger of every capture at the end
+	go test ./chaos -count 1 -run TestChaos -parallel 1 -timeout 60m $(CHAOS)

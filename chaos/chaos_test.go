@@ -13,8 +13,8 @@ import (
 
 // Sizes of the scenarios. The defaults are for make test; make chaos runs more and longer.
 var (
-	captures = flag.Int("chaos.captures", 600, "captures of each scenario")
-	duration = flag.Duration("chaos.duration", 4*time.Second, "over which they are published")
+	captures = flag.Int("chaos.captures", 300, "captures of each scenario")
+	duration = flag.Duration("chaos.duration", 2*time.Second, "over which they are published")
 	settling = flag.Duration("chaos.settle", time.Minute, "how long the workers may take for what is left after that")
 	race     = flag.Bool("chaos.race", false, "build foxhunt with the race detector")
 )
@@ -53,6 +53,7 @@ func program(t testing.TB) *Programs {
 type scenario struct {
 	name  string
 	short bool // also with -short
+	alone bool // measures something, and so must not run beside others
 	play  func(t *testing.T, h *House) (did string)
 	house func(t *testing.T) *House // default: one server
 }
@@ -63,6 +64,9 @@ func TestChaos(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			if testing.Short() && !s.short {
 				t.Skip("only the most telling scenarios with -short")
+			}
+			if !s.alone {
+				t.Parallel()
 			}
 			if s.house == nil {
 				s.house = func(t *testing.T) *House { return newHouse(t, program(t), topology(1)) }
@@ -115,29 +119,29 @@ func (h *House) close(t *testing.T, row Row) {
 	}
 }
 
-// during publishes traffic and harms at the same time, with a pause before each harm, until all is published. It returns
-// how often.
-func (h *House) during(traffic Traffic, pause time.Duration, harm func(i int)) (times int) {
+// during publishes traffic and harms so many times meanwhile, evenly spread where the servers keep up. It returns how often
+// it harmed, when all is published.
+func (h *House) during(traffic Traffic, times int, harm func(i int)) (done int) {
 	h.t.Helper()
-	publishing, done := context.WithTimeout(h.t.Context(), *duration+*settling)
+	publishing, stop := context.WithTimeout(h.t.Context(), *duration+*settling)
 	var publisher sync.WaitGroup
 	publisher.Go(func() {
-		defer done()
+		defer stop()
 		h.Publish(publishing, traffic)
 	})
 	defer publisher.Wait()
-	for {
+	for ; done < times; done++ {
 		select {
-		case <-time.After(pause):
-			harm(times)
-			times++
+		case <-time.After(traffic.Duration / time.Duration(times+1)):
+			harm(done)
 		case <-publishing.Done():
-			return times
+			return done
 		}
 	}
+	return done
 }
 
-// several is a rate at which something happens n times while captures are published.
-func several(n int) time.Duration { return *duration / time.Duration(n) }
+// often is how many times to harm, of so many in two seconds.
+func often(n int) int { return max(n, int(time.Duration(n)**duration/(2*time.Second))) }
 
 func times(n int, what string) string { return fmt.Sprintf("%s %d times", what, n) }

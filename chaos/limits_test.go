@@ -72,7 +72,7 @@ func fillDisk(t *testing.T, h *House) string {
 	h.NewCrew(2)
 	filler := filepath.Join(h.Servers[0].store, "filler")
 	var full, free time.Time
-	h.during(steady(t, *captures, *duration), several(4), func(i int) {
+	h.during(steady(t, *captures, *duration), 3, func(i int) {
 		switch i {
 		case 0:
 			fillFile(t, filler)
@@ -118,7 +118,7 @@ func clusterHouse(t *testing.T) *House {
 // killLeader kills the server that leads the captures' stream, and starts it again when another leads.
 func killLeader(t *testing.T, h *House) string {
 	h.NewCrew(2)
-	n := h.during(steady(t, *captures, *duration), several(3), func(int) {
+	n := h.during(steady(t, *captures, *duration), often(1), func(int) {
 		leader := h.leader()
 		leader.Kill()
 		waitFor(t, "another leader", func() bool { return h.leader() != leader })

@@ -19,9 +19,10 @@ import (
 func floodStation(t *testing.T, h *House) string {
 	const stations, factor = 10, 50
 	flood := func(int) Capture { return newCapture(t, "captures.chaos.flood", "") }
-	h.Publish(t.Context(), Traffic{Captures: min(*captures, 8000), Make: flood})
+	n := max(*captures, 600) // fewer are no backlog
+	h.Publish(t.Context(), Traffic{Captures: min(n, 8000), Make: flood})
 	h.NewCrew(1, "--lanes", "1") // slow enough that the backlog stays for a while
-	share := *captures / (stations + factor)
+	share := n / (stations + factor)
 	var publishers sync.WaitGroup
 	publishers.Go(func() {
 		h.Publish(t.Context(), Traffic{Captures: factor * share, Duration: *duration, Make: flood})

@@ -24,29 +24,34 @@ var scenarios = []scenario{
 	{name: "hostile captures", play: hostileCaptures},
 	{name: "limits reached", house: smallHouse, play: reachLimits},
 	{name: "disk full", house: tmpfsHouse, play: fillDisk},
-	{name: "one station floods", play: floodStation},
-	{name: "captures of 8 MiB", play: floodBytes},
+	{name: "one station floods", alone: true, play: floodStation},
+	{name: "one station floods, workers killed", play: floodAndKill},
+	{name: "lag against the ledger", alone: true, play: compareLag},
+	{name: "captures of 8 MiB", alone: true, play: floodBytes},
 	{name: "all at once", play: allAtOnce},
 }
 
 // killWorkers kills a worker with captures in hand, again and again, those that just came up included.
 func killWorkers(t *testing.T, h *House) string {
 	crew := h.NewCrew(3)
-	n := h.during(steady(t, *captures, *duration), several(8), func(i int) { crew.Worker(i % 3).Kill() })
+	n := h.during(steady(t, *captures, *duration), often(6), func(i int) { crew.Worker(i % 3).Kill() })
 	return times(n, "a worker was killed")
 }
 
 // killGridWorkers is killWorkers with the default model, which takes its time to load.
 func killGridWorkers(t *testing.T, h *House) string {
 	crew := h.NewCrew(2, "--model", "grid")
-	n := h.during(steady(t, *captures, *duration), several(2), func(i int) { crew.Worker(i % 2).Kill() })
+	n := h.during(steady(t, *captures, *duration), often(1), func(i int) {
+		crew.Ready(i % 2)
+		crew.Worker(i % 2).Kill()
+	})
 	return times(n, "a worker was killed")
 }
 
 // rollWorkers stops one worker after the other with SIGTERM, as a deployment does. Nothing may be delivered twice for it.
 func rollWorkers(t *testing.T, h *House) string {
 	crew := h.NewCrew(3)
-	n := h.during(steady(t, *captures, *duration), several(6), func(i int) {
+	n := h.during(steady(t, *captures, *duration), often(3), func(i int) {
 		stopping := crew.Worker(i % 3)
 		stopping.Terminate()
 		<-stopping.Ended()
@@ -62,7 +67,7 @@ func rollWorkers(t *testing.T, h *House) string {
 // pauseWorkers stops a worker for longer than AckWait, so that others get what it has in hand, and has it go on.
 func pauseWorkers(t *testing.T, h *House) string {
 	crew := h.NewCrew(3)
-	n := h.during(steady(t, *captures, *duration), several(4), func(i int) {
+	n := h.during(steady(t, *captures, *duration), often(1), func(i int) {
 		crew.Worker(i % 3).Pause()
 		time.Sleep(ackWait + ackWait/4)
 		crew.Worker(i % 3).Resume()
@@ -73,7 +78,7 @@ func pauseWorkers(t *testing.T, h *House) string {
 // killNATS kills the server under load and starts it again, while workers and stations go on.
 func killNATS(t *testing.T, h *House) string {
 	h.NewCrew(2)
-	n := h.during(steady(t, *captures, *duration), several(4), func(int) {
+	n := h.during(steady(t, *captures, *duration), often(2), func(int) {
 		h.Servers[0].Kill()
 		h.Servers[0].Start(t)
 	})
@@ -89,7 +94,7 @@ func restartNATS(t *testing.T, h *House) string {
 	waitFor(t, "a worker to say that it waits", func() bool { return crew.Said("waiting for NATS") >= 2 })
 	server.Start(t)
 	crew.Ready(0)
-	n := h.during(steady(t, *captures, *duration), several(3), func(int) {
+	n := h.during(steady(t, *captures, *duration), often(1), func(int) {
 		server.Terminate()
 		<-server.Ended()
 		server.Start(t)
@@ -100,7 +105,7 @@ func restartNATS(t *testing.T, h *House) string {
 // pauseNATS stops the server for longer than AckWait: nobody is disconnected, and nothing moves.
 func pauseNATS(t *testing.T, h *House) string {
 	h.NewCrew(2)
-	n := h.during(steady(t, *captures, *duration), several(2), func(int) {
+	n := h.during(steady(t, *captures, *duration), often(1), func(int) {
 		h.Servers[0].Pause()
 		time.Sleep(ackWait + ackWait/4)
 		h.Servers[0].Resume()
@@ -113,8 +118,7 @@ func pauseNATS(t *testing.T, h *House) string {
 func hurtRedis(t *testing.T, h *House) string {
 	redis := redistest.Start(t)
 	h.NewCrew(2, "--redis", redis.URL())
-	pause := several(8)
-	n := h.during(steady(t, *captures, *duration), pause, func(i int) {
+	n := h.during(steady(t, *captures, *duration), often(6), func(i int) {
 		switch i % 4 {
 		case 0:
 			redis.Kill()
@@ -129,7 +133,7 @@ func hurtRedis(t *testing.T, h *House) string {
 	if n%4 == 3 {
 		redis.Resume(t)
 	}
-	return times(n/2, "Redis was killed or stopped")
+	return times((n+1)/2, "Redis was killed or stopped")
 }
 
 // impatientHouse gives a capture up after so many deliveries, so that this happens within a short test.
@@ -203,12 +207,21 @@ func hostileCaptures(t *testing.T, h *House) string {
 	return "every third message is no capture"
 }
 
+// floodAndKill kills workers while they take captures out of turn, as they do when one station has sent too much.
+func floodAndKill(t *testing.T, h *House) string {
+	flood := func(int) Capture { return newCapture(t, "captures.chaos.flood", "") }
+	h.Publish(t.Context(), Traffic{Captures: *captures / 2, Make: flood})
+	crew := h.NewCrew(2, "--lanes", "2")
+	n := h.during(steady(t, *captures/2, *duration), often(6), func(i int) { crew.Worker(i % 2).Kill() })
+	return times(n, "a worker was killed")
+}
+
 // allAtOnce kills workers, the server and Redis, without order.
 func allAtOnce(t *testing.T, h *House) string {
 	redis := redistest.Start(t)
 	crew := h.NewCrew(3, "--redis", redis.URL())
 	traffic := poisoned(t, 50, sessionSlow, Fixed)
-	n := h.during(traffic, several(10), func(i int) {
+	n := h.during(traffic, often(5), func(i int) {
 		switch i % 5 {
 		case 0, 3:
 			crew.Worker(i % 3).Kill()
