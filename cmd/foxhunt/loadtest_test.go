@@ -1,0 +1,84 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"foxhunt/loadtest"
+)
+
+// lenient are service levels that a busy machine keeps, too.
+var lenient = []string{"--sla-p95", "50s", "--sla-p99", "55s", "--sla-hit-p95", "50s", "--timeout", "1m"}
+
+// loadReport runs a load test and gives what it wrote.
+func loadReport(t *testing.T, flags ...string) (*loadtest.Report, string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	flags = append(append([]string{"loadtest", "--json", filepath.Join(dir, "r.json"), "--html", filepath.Join(dir, "r.html")}, lenient...), flags...)
+	out, err := command(t.Context(), flags...)
+	data, readErr := os.ReadFile(filepath.Join(dir, "r.json"))
+	if readErr != nil {
+		t.Fatalf("%v: %v\n%s", readErr, err, out)
+	}
+	var report loadtest.Report
+	if err := json.Unmarshal(data, &report); err != nil {
+		t.Fatal(err)
+	}
+	if page, err := os.ReadFile(filepath.Join(dir, "r.html")); err != nil || !strings.Contains(string(page), "</html>") {
+		t.Errorf("the page is not whole: %v", err)
+	}
+	return &report, out, err
+}
+
+// TestLoadtest sends captures through a real server, worker and gateway.
+func TestLoadtest(t *testing.T) {
+	h := newHouse(t)
+	h.startWorker(t, "--model", "grid")
+	gateway := h.startGateway(t)
+	url := h.server.ClientURL()
+	for via, target := range map[string][]string{
+		"nats": {"--nats", url},
+		"http": {"--via", "http", "--url", "http://" + gateway.address},
+	} {
+		t.Run(via, func(t *testing.T) {
+			report, out, err := loadReport(t, append(target, "--users", "5", "--requests", "10")...)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if report.Requests != 50 || report.Successes != 50 || report.Hits != 40 || !report.Met {
+				t.Errorf("%d requests, %d fixes, %d hits, met %v; want 50, 50, 40, true\n%s", report.Requests, report.Successes, report.Hits, report.Met, out)
+			}
+			if l := report.Ledger; l.Answered != 50 || l.Lost != 0 || l.Doubled != nil && *l.Doubled != 0 {
+				t.Errorf("ledger %+v", l)
+			}
+			if (report.LagBefore == nil) != (via == "http") {
+				t.Error("the lag is known over NATS, and not over HTTP")
+			}
+			if !strings.Contains(out, "SERVICE LEVEL") || !strings.Contains(out, "grid 1") {
+				t.Errorf("report:\n%s", out)
+			}
+		})
+		t.Run(via+" refused", func(t *testing.T) {
+			report, _, err := loadReport(t, append(target, "--users", "2", "--requests", "2", "--receivers", "1")...)
+			if !errors.Is(err, errMissed) || report.Failures["too_few_receivers"] != 4 || report.Ledger.Refused != 4 {
+				t.Errorf("%v, failures %v, ledger %+v", err, report.Failures, report.Ledger)
+			}
+		})
+	}
+}
+
+func TestLoadtestFlags(t *testing.T) {
+	for _, flags := range [][]string{
+		{"--via", "smoke"}, {"--format", "mp3"}, {"--arrivals", "never"}, {"--users", "0"}, {"--find-max", "--html", "x.html"},
+		{"--via", "http", "--url", "nowhere"}, {"--via", "http", "--token-file", "/does/not/exist"}, {"--via", "http", "--http-ca", "/does/not/exist"},
+		{"--recordings", "x.wav", "--stations", "/does/not/exist"},
+	} {
+		if out, err := command(t.Context(), append([]string{"loadtest"}, flags...)...); err == nil {
+			t.Errorf("%v was accepted:\n%s", flags, out)
+		}
+	}
+}
