@@ -7,7 +7,7 @@ FUZZTIME ?= 5s
 BENCHTIME ?= 1s
 CHAOS ?= -chaos.captures 3000 -chaos.duration 20s -chaos.settle 3m
 
-.PHONY: help run build onnxruntime test lint unit simd fuzz bench
+.PHONY: help run build onnxruntime test lint unit simd fuzz bench chaos
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
