@@ -18,7 +18,7 @@ import (
 // delay included, and is never delivered again, not even after MaxDeliver was raised. And where num_ack_pending is 0 that
 // holds for everything up to delivered. (Both are needed: ack_floor only moves with an acknowledgement, and once a capture
 // was given up only with one after which no other is with workers.) What lies below was acknowledged or given up; what was
-// acknowledged leaves the work queue at once.
+// acknowledged leaves the work queue at once, unless the server is killed just then, which finished sees to.
 //
 // "At once" is what needs care: on a single server the floor moves an instant before the capture is removed, and in a
 // cluster a removal that found the stream without a leader is tried again only every two minutes or so. So a capture must
@@ -138,12 +138,26 @@ func (r *reaper) buryUpTo(ctx context.Context, filter string, sequence, last uin
 		if err != nil {
 			return err
 		}
-		sentence := fmt.Sprintf("%s delivers it no more, up to %d times are allowed, and it was never finished; no advisory told of it",
-			r.topology.Workers.Durable, maxDeliver)
-		if err := r.bury(ctx, m, max(maxDeliver, 0), sentence); err != nil {
+		if err := r.clear(ctx, m, maxDeliver); err != nil {
 			return err
 		}
 		sequence = m.Sequence + 1
 	}
 	return nil
+}
+
+// clear takes a capture that nobody delivers any more off the work queue: it buries it, unless it was finished before.
+func (r *reaper) clear(ctx context.Context, m StreamMessage, maxDeliver int) error {
+	finished, err := r.finished(ctx, m)
+	if err != nil {
+		return err
+	}
+	if finished {
+		r.conn.log.Info("a capture that was finished came back with the server's restart, and is removed", "subject", m.Subject, "sequence", m.Sequence)
+		_, err := r.conn.deleteMessage(ctx, r.topology.Captures.Name, m.Sequence)
+		return err
+	}
+	sentence := fmt.Sprintf("%s delivers it no more, up to %d times are allowed, and it was never finished; no advisory told of it",
+		r.topology.Workers.Durable, maxDeliver)
+	return r.bury(ctx, m, max(maxDeliver, 0), sentence)
 }

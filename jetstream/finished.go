@@ -1,0 +1,40 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
+
+	"foxhunt/messages"
+)
+
+// finished reports whether a capture in the work queue has its fix, or its dead letter, already. A server that is killed, or
+// whose disk is full, may bring captures back that were acknowledged just before: nats-server notes the acknowledgement and
+// removes the capture one after the other, and looks for the difference in no work queue when it starts again.
+func (r *reaper) finished(ctx context.Context, m StreamMessage) (bool, error) {
+	capture, _ := messages.Peek(m.Data) // what it cannot read has no fix
+	if fixes, err := messages.FixSubject(m.Subject); err == nil && capture.ID != "" {
+		if _, found, err := r.conn.FindFix(ctx, r.topology, fixes, capture.ID, m.Time); err != nil || found {
+			return found, r.mayNotLook(err)
+		}
+	}
+	id := nats.Header(m.Header).Get(js.MsgIDHeader)
+	if id == "" {
+		return false, nil
+	}
+	_, found, err := r.conn.FindDead(ctx, r.topology, messages.DeadSubject(m.Subject), id, m.Time)
+	return found, r.mayNotLook(err)
+}
+
+// mayNotLook drops the error of a look that the permissions do not allow, or that would take too long: then it stays open
+// whether the capture was finished, and a dead letter too many is better than none.
+func (r *reaper) mayNotLook(err error) error {
+	var e *Error
+	if errors.As(err, &e) && (e.Code == CodeRefused || e.Code == CodeSearchTooLong) {
+		r.conn.log.Warn("cannot tell whether a capture that nobody delivers any more was finished", "error", e)
+		return nil
+	}
+	return err
+}
