@@ -43,7 +43,7 @@ func NewWorker(r prometheus.Registerer) *Worker {
 			Help: "Time a capture spent in each stage, waiting included."}, []string{"stage"}),
 	}
 	r.MustRegister(w.duration, w.stages)
-	fromFunc(r, true, "foxhunt_cache_hits_total", "Captures whose fix came from the cache.", func() float64 { return float64(w.hits.Load()) })
+	fromFunc(r, true, "foxhunt_cache_hits_total", "Captures whose fix came from the cache, or from the same computation as another in flight.", func() float64 { return float64(w.hits.Load()) })
 	fromFunc(r, true, "foxhunt_cache_misses_total", "Captures that the cache did not know.", func() float64 { return float64(w.misses.Load()) })
 	fromFunc(r, false, "foxhunt_cache_hit_ratio", "Hits over look-ups since the start; 0 before the first.", w.hitRatio)
 	return w

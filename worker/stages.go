@@ -43,22 +43,48 @@ func (l *lane) lookUp(ctx context.Context, j *job) error {
 		prediction, err := decodePrediction(value)
 		j.prediction, j.hit = prediction, err == nil
 	}
-	l.options.Observer.Cache(j.hit)
+	if j.hit {
+		l.options.Observer.Cache(true)
+	}
 	return nil
 }
 
-func (l *lane) predict(ctx context.Context, j *job) error {
+// predict asks the model, unless the cache knew, or another lane is asking the very same just now.
+func (l *lane) predict(ctx context.Context, j *job) (err error) {
 	if j.hit {
 		return nil
 	}
+	if l.cache == nil || !j.capture.Cache {
+		return l.compute(ctx, j)
+	}
+	shared, first := l.computations.join(j.key)
+	if !first {
+		if value := shared.wait(ctx); value != nil {
+			j.prediction, err = decodePrediction(value)
+			j.hit = err == nil
+			l.options.Observer.Cache(j.hit)
+			return err
+		}
+		l.options.Observer.Cache(false)
+		return l.compute(ctx, j)
+	}
+	l.options.Observer.Cache(false)
+	var value []byte
+	defer func() { l.computations.end(j.key, shared, value) }() // after a panic, too
+	if err := l.compute(ctx, j); err != nil {
+		return err
+	}
+	value = encodePrediction(&j.prediction)
+	l.cache.Set(ctx, j.key, value)
+	return nil
+}
+
+func (l *lane) compute(ctx context.Context, j *job) error {
 	j.request.tensors = j.features.Tensors
 	if err := l.batcher.do(ctx, &j.request); err != nil {
 		return err
 	}
 	j.prediction = j.request.prediction
-	if l.cache != nil && j.capture.Cache {
-		l.cache.Set(ctx, j.key, encodePrediction(&j.prediction))
-	}
 	return nil
 }
 

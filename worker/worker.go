@@ -82,7 +82,10 @@ type Worker struct {
 	batcher    *batcher
 	runners    []Runner
 	inHand     inHand
-	alone      sync.RWMutex // held for writing by a capture that must run alone
+
+	computations computations
+
+	alone sync.RWMutex // held for writing by a capture that must run alone
 }
 
 // New makes a worker; nothing runs before [Worker.Run]. cache may be nil. Close frees it.
