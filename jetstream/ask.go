@@ -85,7 +85,11 @@ func (c *Conn) direct(ctx context.Context, stream string, request map[string]any
 	if err != nil {
 		return StreamMessage{}, err
 	}
-	switch status := msg.Header.Get("Status"); status {
+	status := msg.Header.Get("Status")
+	if len(msg.Header[js.SequenceHeader]) > 0 {
+		status = "" // a message, in which its publisher wrote that
+	}
+	switch status {
 	case "":
 	case "404":
 		return StreamMessage{}, ErrNoMessage

@@ -3,11 +3,13 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
 
 	"foxhunt/messages"
@@ -118,7 +120,7 @@ func (c *Conn) deadInfo(ctx context.Context, t Topology, options ...js.StreamInf
 
 // DeadLetter returns one dead letter with its body. If there is none its error's code is CodeNoLetter.
 func (c *Conn) DeadLetter(ctx context.Context, t Topology, sequence uint64) (Dead, error) {
-	msg, err := c.direct(ctx, t.Dead.Name, map[string]any{"seq": sequence})
+	msg, err := c.stored(ctx, t.Dead.Name, map[string]any{"seq": sequence})
 	if errors.Is(err, ErrNoMessage) {
 		return Dead{}, fail(CodeNoLetter, err, "there is no dead letter %d in %s: it was replayed, purged or is past its time, or never was", sequence, t.Dead.Name)
 	}
@@ -172,24 +174,36 @@ func (c *Conn) readDead(ctx context.Context, t Topology, f DeadFilter) (*deadRea
 	return r, nil
 }
 
-// next returns what comes next, and nothing at the end.
+// next returns what comes next, and nothing at the end. Only what is no delivery is taken for the server's word on the
+// request: nats.go would take for it a letter in whose headers a stranger wrote a status.
 func (r *deadReader) next(ctx context.Context) (letters []Dead, err error) {
+	inbox := r.conn.nc.NewInbox()
+	msgs := make(chan *nats.Msg, listed+1) // a synchronous subscription, too, would look at that status
+	sub, err := r.conn.nc.ChanSubscribe(inbox, msgs)
+	if err != nil {
+		return nil, r.conn.explain(r.stream, err)
+	}
+	defer sub.Unsubscribe()
 	err = r.conn.heed(ctx, func(ctx context.Context) error {
-		batch, err := r.consumer.FetchNoWait(listed)
-		if err != nil {
+		api := "$JS.API.CONSUMER.MSG.NEXT." + r.stream + "." + r.consumer.CachedInfo().Name
+		if err := r.conn.nc.PublishRequest(api, inbox, fmt.Appendf(nil, `{"batch": %d, "no_wait": true}`, listed)); err != nil {
 			return err
 		}
-		for msg := range batch.Messages() {
+		for len(letters) < listed {
+			msg, err := nextMessage(ctx, msgs)
+			if err != nil {
+				return err
+			}
+			if !strings.HasPrefix(msg.Reply, "$JS.ACK.") {
+				return endOfList(msg)
+			}
 			d, err := r.accept(msg)
 			if err != nil {
 				return err
 			}
 			letters = append(letters, d)
 		}
-		if err := batch.Error(); err != nil || len(letters) > 0 {
-			return err
-		}
-		return r.checkEnd(ctx)
+		return nil
 	}, r.stream)
 	if err != nil {
 		return nil, r.conn.explain(r.stream, err)
@@ -197,7 +211,32 @@ func (r *deadReader) next(ctx context.Context) (letters []Dead, err error) {
 	return letters, nil
 }
 
-func (r *deadReader) accept(msg js.Msg) (Dead, error) {
+func nextMessage(ctx context.Context, msgs <-chan *nats.Msg) (*nats.Msg, error) {
+	silence := time.NewTimer(answerTime)
+	defer silence.Stop()
+	select {
+	case msg := <-msgs:
+		return msg, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-silence.C:
+		return nil, nats.ErrTimeout
+	}
+}
+
+// endOfList returns nil where the server says that there is no more.
+func endOfList(msg *nats.Msg) error {
+	switch status := msg.Header.Get("Status"); status {
+	case "404":
+		return nil
+	case "503":
+		return nats.ErrNoResponders
+	default:
+		return fail(CodeServer, nil, "the listing was ended: %s %s", reasonText(status), reasonText(msg.Header.Get("Description")))
+	}
+}
+
+func (r *deadReader) accept(msg *nats.Msg) (Dead, error) {
 	meta, err := msg.Metadata()
 	if err != nil {
 		return Dead{}, err
@@ -205,26 +244,19 @@ func (r *deadReader) accept(msg js.Msg) (Dead, error) {
 	if r.read++; meta.Sequence.Consumer != r.read {
 		return Dead{}, fail(CodeServer, nil, "%s: dead letters were lost on the way; begin again", r.stream)
 	}
-	size, err := strconv.Atoi(msg.Headers().Get(msgSizeHeader))
+	sizes := msg.Header[msgSizeHeader] // the server's is the last
+	if len(sizes) == 0 {
+		return Dead{}, fail(CodeServer, nil, "%s: dead letter %d has no size", r.stream, meta.Sequence.Stream)
+	}
+	size, err := strconv.Atoi(sizes[len(sizes)-1])
 	if err != nil {
 		return Dead{}, fail(CodeServer, err, "%s: dead letter %d has no size", r.stream, meta.Sequence.Stream)
 	}
-	return newDead(meta.Sequence.Stream, meta.Timestamp, msg.Subject(), size, nil, msg.Headers()), nil
+	return newDead(meta.Sequence.Stream, meta.Timestamp, msg.Subject, size, nil, msg.Header), nil
 }
 
 // msgSizeHeader is the size of the body that the server left out.
 const msgSizeHeader = "Nats-Msg-Size"
-
-// checkEnd tells the end from silence: nats.go ends a fetch in which nothing comes, too.
-func (r *deadReader) checkEnd(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	info, err := r.consumer.Info(ctx)
-	if err == nil && info.NumPending > 0 {
-		err = fail(CodeServer, nil, "%s: %d dead letters did not come; begin again", r.stream, info.NumPending)
-	}
-	return err
-}
 
 func (r *deadReader) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)

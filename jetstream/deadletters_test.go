@@ -127,6 +127,35 @@ func raw(t testing.TB, c *jetstream.Conn, subject string, headers nats.Header, b
 	}
 }
 
+// Headers that a stranger made up to look like the server's do not end a listing, nor hide a letter.
+func TestDeadLettersWithStatus(t *testing.T) {
+	t.Parallel()
+	_, c := start(t)
+	topo := jetstream.DefaultTopology()
+	for _, status := range []string{"404", "408", "409", "503", "100"} {
+		raw(t, c, "dead.captures.net.stranger", nats.Header{"Status": {status}, "Nats-Msg-Size": {"77"}, "Nats-Sequence": {"99"}, "Nats-Subject": {"x"}}, nil)
+	}
+	bury(t, c, &messages.DeadLetter{Subject: "captures.net.a", Reason: "empty"})
+	for d, err := range c.DeadLetters(within(t, 10*time.Second), topo, jetstream.DeadFilter{}) {
+		if err != nil || d.Size != 0 || d.Foreign != (d.Sequence < 6) {
+			t.Fatalf("%+v, %v", d, err)
+		}
+	}
+	if got := list(t, c, jetstream.DeadFilter{Station: "stranger"}); len(got) != 5 {
+		t.Errorf("letters %v were listed", got)
+	}
+	if got := list(t, c, jetstream.DeadFilter{Station: "somebody"}); len(got) != 0 {
+		t.Errorf("letters %v were listed", got)
+	}
+	if d, err := c.DeadLetter(t.Context(), topo, 1); err != nil || !d.Foreign || d.Letter.Subject != "captures.net.stranger" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	purged := 0
+	if err := c.PurgeDead(within(t, 10*time.Second), topo, jetstream.DeadFilter{Reason: messages.CodeBadDeadLetter}, func(jetstream.Dead) { purged++ }); err != nil || purged != 5 {
+		t.Errorf("%d were purged, %v", purged, err)
+	}
+}
+
 // More than one batch, and some deleted while they are listed; what dies meanwhile comes another time.
 func TestDeadLettersOfMany(t *testing.T) {
 	t.Parallel()
@@ -178,6 +207,43 @@ func TestDeadLettersOfMany(t *testing.T) {
 		info, err := stream.Info(t.Context())
 		return err == nil && info.State.Consumers == 0
 	})
+}
+
+// A listing that loses its consumer on the way says so: nobody must take it for the end.
+func TestDeadLettersCutOff(t *testing.T) {
+	t.Parallel()
+	_, c := start(t)
+	j := jetStream(t, c.Server())
+	_, headers := (&messages.DeadLetter{Subject: "captures.net.a", Reason: "empty", Time: time.Now()}).Encode()
+	for range 300 {
+		if _, err := j.PublishMsgAsync(&nats.Msg{Subject: "dead.captures.net.a", Header: headers}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-j.PublishAsyncComplete()
+	stream, err := j.Stream(t.Context(), jetstream.StreamDead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, failed := 0, ""
+	for d, err := range c.DeadLetters(within(t, 20*time.Second), jetstream.DefaultTopology(), jetstream.DeadFilter{}) {
+		if err != nil {
+			failed = code(err)
+			continue
+		}
+		listed++
+		if d.Sequence != 1 {
+			continue
+		}
+		for name := range stream.ConsumerNames(t.Context()).Name() {
+			if err := stream.DeleteConsumer(t.Context(), name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if failed != jetstream.CodeNoStream || listed >= 300 {
+		t.Errorf("%d letters were listed, then %q", listed, failed)
+	}
 }
 
 func TestDeadLetter(t *testing.T) {
