@@ -266,6 +266,41 @@ func TestBodies(t *testing.T) {
 	}
 }
 
+// TestBodiesUntilPublished counts a body until its capture is with NATS, and no longer.
+func TestBodiesUntilPublished(t *testing.T) {
+	s := &streams{}
+	g, server := serve(t, s, nil)
+	free := func() bool {
+		ok := g.bodies.TryAcquire(bodyBudget)
+		if ok {
+			g.bodies.Release(bodyBudget)
+		}
+		return ok
+	}
+	s.publish = func(_ context.Context, subject, id string, _ []byte) (bool, error) {
+		if free() {
+			t.Error("a body that is being published takes no room")
+		}
+		go func() {
+			for deadline := time.Now().Add(5 * time.Second); !free() && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+			}
+			if !free() {
+				t.Error("a capture that is published still takes room")
+			}
+			s.handle(fixOf(t, subject, id))
+		}()
+		return false, nil
+	}
+	if a := post(t, server.URL+predictPage, typeJSON, good); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+	s.pulls = func() (int, int, error) { return 0, 0, nil }
+	g.workers.asked = time.Time{}
+	if a := post(t, server.URL+predictPage, typeJSON, good); a.status != 503 || !free() {
+		t.Errorf("%d %s; room given back: %v", a.status, a.text, free())
+	}
+}
+
 func TestBatchFaults(t *testing.T) {
 	_, server := serve(t, &streams{}, nil)
 	for _, c := range []struct{ body, code, pointer string }{

@@ -61,16 +61,17 @@ func (s *scanner) component() (float32, *fault) {
 
 // base64 takes samples in base64 (RFC 4648, with padding), of at most so many bytes.
 func (s *scanner) base64(most int) ([]byte, *fault) {
-	text, f := s.str()
+	text, f := s.bytes()
 	if f != nil {
 		return nil, f
 	}
 	if base64.StdEncoding.DecodedLen(len(text)) > most+2 {
 		return nil, faulty(messages.CodeTooLarge, "would make the capture larger than %d bytes", messages.MaxCaptureBytes)
 	}
-	iq, err := base64.StdEncoding.DecodeString(text)
+	iq := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(iq, text)
 	if err != nil {
 		return nil, faulty(CodeBadBase64, "is not base64 as of RFC 4648: %v", err)
 	}
-	return iq, nil
+	return iq[:n], nil
 }

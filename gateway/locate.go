@@ -28,6 +28,7 @@ func (g *Gateway) locate(ctx context.Context, q *question) (*messages.Fix, *prob
 	gaps := g.streams.Gaps()
 	duplicate, err := g.streams.PublishCapture(ctx, q.subject, q.id, q.data)
 	q.data = nil // the stream has it
+	q.release()
 	if err != nil {
 		return nil, g.unpublished(ctx, q, err)
 	}
@@ -74,7 +75,9 @@ func (g *Gateway) unpublished(ctx context.Context, q *question, err error) *prob
 	case http.StatusInternalServerError:
 		g.options.Log.Error("a capture could not be published", "error", err)
 	case http.StatusGatewayTimeout: // its PubAck was lost: the capture may be there
-		return g.late(ctx, q)
+		late := g.late(ctx, q)
+		late.Detail = "NATS did not confirm in time that it has the capture; if it has, fix_url will have what becomes of it"
+		return late
 	}
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"foxhunt/messages"
@@ -61,6 +62,7 @@ func (g *Gateway) predict(w http.ResponseWriter, r *http.Request) {
 		p.write(w)
 		return
 	}
+	defer q.release()
 	ctx, cancel := context.WithTimeoutCause(r.Context(), g.options.Deadline, errDeadline)
 	defer cancel()
 	if p := g.ready(ctx); p != nil {
@@ -102,18 +104,30 @@ type question struct {
 	data                     []byte
 	form                     form
 	from                     time.Time
+	release                  func() // gives back the room that data took; again and again does no harm
 }
 
-// readOne reads the request of one fix, as JSON or as a capture in msgpack.
+// readOne reads the request of one fix, as JSON or as a capture in msgpack. The room that its body takes is the
+// question's, to be released when its data are no longer needed.
 func (g *Gateway) readOne(w http.ResponseWriter, r *http.Request) (*question, *problem) {
 	data, kind, release, p := g.body(w, r, typeJSON, typeMsgpack)
 	if p != nil {
 		return nil, p
 	}
-	defer release()
+	read := g.readJSON
 	if kind == typeMsgpack {
-		return g.readCapture(r, data)
+		read = g.readCapture
 	}
+	q, p := read(r, data)
+	if p != nil {
+		release()
+		return nil, p
+	}
+	q.release = sync.OnceFunc(release)
+	return q, nil
+}
+
+func (g *Gateway) readJSON(r *http.Request, data []byte) (*question, *problem) {
 	if _, p := parameters(r); p != nil {
 		return nil, p
 	}
@@ -151,7 +165,7 @@ func (d *Defaults) address(c *messages.Capture, network string, data []byte, f f
 	if refusal := refusalOf(err); refusal != nil {
 		return nil, refused(refusal, f)
 	}
-	return &question{subject: subject, network: network, source: source, id: c.ID, data: data, form: f, from: time.Now()}, nil
+	return &question{subject: subject, network: network, source: source, id: c.ID, data: data, form: f, from: time.Now(), release: func() {}}, nil
 }
 
 // readCapture takes a capture as stations publish it; only its network must be said beside it.

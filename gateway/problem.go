@@ -77,7 +77,7 @@ func problemOf(err error) *problem {
 	case failureOverLimit:
 		return newProblem(http.StatusTooManyRequests, failure.Code, failure.Reason).again(secondsUntilBetter)
 	case failureTimeout:
-		return newProblem(http.StatusGatewayTimeout, failure.Code, failure.Reason)
+		return newProblem(http.StatusGatewayTimeout, failure.Code, failure.Reason).again(secondsUntilBetter)
 	case failureSearchLong:
 		return newProblem(http.StatusBadRequest, failure.Code, failure.Reason)
 	}

@@ -238,7 +238,7 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%s was made %v", id, made)
 		}
 	}
-	if newID(now) == newID(now) {
+	if again := newID(now); again == id {
 		t.Error("two ids are the same")
 	}
 }

@@ -148,23 +148,29 @@ func (s *scanner) array(element func(index int) *fault) *fault {
 
 // str takes a string.
 func (s *scanner) str() (string, *fault) {
+	text, f := s.bytes()
+	return string(text), f
+}
+
+// bytes takes a string as bytes, which may be the scanner's own.
+func (s *scanner) bytes() ([]byte, *fault) {
 	if s.next() != '"' {
-		return "", s.wrong("a string")
+		return nil, s.wrong("a string")
 	}
 	start := s.pos
 	plain, f := s.skipString()
 	if f != nil {
-		return "", f
+		return nil, f
 	}
 	if plain {
-		return string(s.text[start+1 : s.pos-1]), nil
+		return s.text[start+1 : s.pos-1], nil
 	}
 	var text string
 	if err := json.Unmarshal(s.text[start:s.pos], &text); err != nil {
 		s.pos = start
-		return "", s.broken("a string: " + err.Error())
+		return nil, s.broken("a string: " + err.Error())
 	}
-	return text, nil
+	return []byte(text), nil
 }
 
 // skipString moves behind the string that opens here, and says whether it is its own meaning: ASCII without escapes.
