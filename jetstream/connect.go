@@ -52,6 +52,8 @@ type Conn struct {
 	reconnects atomic.Uint64
 	asyncErrs  atomic.Uint64
 
+	missing chan struct{} // cap 1: something of the streams may be; see Keep
+
 	closing atomic.Bool // by us
 	closed  chan struct{}
 }
@@ -71,7 +73,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if err := checkURL(o); err != nil {
 		return nil, err
 	}
-	c := &Conn{log: o.Log, in: o.Embedded, inbox: cmp.Or(o.InboxPrefix, strings.TrimSuffix(nats.InboxPrefix, ".")), closed: make(chan struct{})}
+	c := &Conn{log: o.Log, in: o.Embedded, inbox: cmp.Or(o.InboxPrefix, strings.TrimSuffix(nats.InboxPrefix, ".")), missing: make(chan struct{}, 1), closed: make(chan struct{})}
 	opts, err := c.natsOptions(o)
 	if err != nil {
 		return nil, err
@@ -114,6 +116,7 @@ func (c *Conn) natsOptions(o Options) ([]nats.Option, error) {
 		nats.ReconnectHandler(c.onReconnect),
 		nats.ClosedHandler(c.onClosed),
 		nats.ErrorHandler(c.onError),
+		nats.LameDuckModeHandler(c.onLameDuck),
 	}
 	if o.Embedded != nil {
 		opts = append(opts, nats.InProcessServer(o.Embedded.server))
@@ -217,7 +220,13 @@ func (c *Conn) onDisconnect(_ *nats.Conn, err error) {
 func (c *Conn) onReconnect(nc *nats.Conn) {
 	c.reconnects.Add(1)
 	c.refusals.reconnected()
+	c.miss()
 	c.log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
+}
+
+// onLameDuck hears that the server is about to stop. nats.go goes to another one, if there is one, when it is cut off.
+func (c *Conn) onLameDuck(nc *nats.Conn) {
+	c.log.Info("the NATS server is about to stop", "server", nc.ConnectedUrlRedacted())
 }
 
 // onClosed hears that nats.go gave the connection up, as it does after an error of the protocol.

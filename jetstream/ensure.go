@@ -119,6 +119,7 @@ func (c *Conn) ensureStream(ctx context.Context, want js.StreamConfig, share int
 		})
 		if err == nil {
 			made[want.Name] = true
+			c.log.Info("made a stream", "name", want.Name)
 		} else if errors.Is(err, js.ErrStreamNameAlreadyInUse) { // another process was faster, with other wishes
 			stream, err = c.js.Stream(ctx, want.Name)
 		}
@@ -178,6 +179,9 @@ func (c *Conn) ensureConsumer(ctx context.Context, stream string, want js.Consum
 	live, err := do(find)
 	if errors.Is(err, js.ErrConsumerNotFound) {
 		live, err = do(c.js.CreateConsumer)
+		if err == nil {
+			c.log.Info("made a consumer", "name", want.Durable, "stream", stream)
+		}
 		if errors.Is(err, js.ErrConsumerExists) {
 			live, err = do(find)
 		}
@@ -201,6 +205,9 @@ func (c *Conn) ensureBucket(ctx context.Context, want js.KeyValueConfig, change 
 	live, err := do(find)
 	if errors.Is(err, js.ErrBucketNotFound) {
 		live, err = do(func(ctx context.Context) (js.KeyValue, error) { return c.js.CreateKeyValue(ctx, want) })
+		if err == nil {
+			c.log.Info("made a key-value bucket", "name", want.Bucket)
+		}
 		if errors.Is(err, js.ErrBucketExists) { // another process was faster, with other wishes
 			live, err = do(find)
 		}

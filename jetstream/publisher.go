@@ -48,6 +48,9 @@ func (c *Conn) PublishFix(ctx context.Context, subject, msgID, contentType strin
 func (c *Conn) publishUntilStored(ctx context.Context, msg *nats.Msg) error {
 	said := false
 	_, err := c.publish(ctx, msg, func(e *Error) bool {
+		if e.Code == CodeNoStream {
+			c.miss()
+		}
 		if e.Code == CodeRefused && !said {
 			c.log.Error("trying again until it is permitted", "error", e)
 			said = true

@@ -71,6 +71,7 @@ type advisory struct {
 func (r *reaper) hear(ctx context.Context) error {
 	consumer, err := r.conn.js.Consumer(ctx, r.topology.Advisories.Name, r.topology.Reaper.Durable)
 	if err != nil {
+		r.conn.miss()
 		return err
 	}
 	wait, cancel := context.WithTimeout(ctx, r.wait)

@@ -132,6 +132,7 @@ func (p *workerProcess) run(ctx context.Context) error {
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.worker.Run(working, source{captures}) })
 	group.Go(func() error { return untilClosed(working, p.conn) })
+	group.Go(func() error { p.conn.Keep(working, p.topology); return nil })
 	group.Go(func() error { p.conn.Reap(working, p.topology, p.options.Name, p.options.Observer.Dead); return nil })
 	return group.Wait()
 }
