@@ -93,10 +93,10 @@ func TestSequenceOfAnotherStreamIsAnotherCapture(t *testing.T) {
 	ack(t, d)
 }
 
-// The model becomes two hundred times as slow with a full buffer: what waits must not go to others.
+// The model becomes a hundred times as slow with a full buffer: what waits must not go to others.
 func TestSuddenSlownessRedeliversNothing(t *testing.T) {
 	t.Parallel()
-	const ackWait, lanes, n = 400 * time.Millisecond, 4, 60
+	const ackWait, lanes, n = 400 * time.Millisecond, 4, 40
 	srv, c, topo := impatient(t, ackWait)
 	other := connect(t, jetstream.Options{URL: srv.ClientURL()}) // would get what this one neglects
 	publish(t, c, "captures.net.a", n, 8)
@@ -118,9 +118,9 @@ func TestSuddenSlownessRedeliversNothing(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				time.Sleep(200 * time.Millisecond) // the model
+				time.Sleep(150 * time.Millisecond) // the model
 				ack(t, d)
-				s.Observe(200 * time.Millisecond)
+				s.Observe(150 * time.Millisecond)
 			}
 		})
 	}

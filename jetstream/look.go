@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	js "github.com/nats-io/nats.go/jetstream"
@@ -10,10 +9,10 @@ import (
 
 // look is what a source sees of the captures that wait, at one moment.
 type look struct {
-	made      time.Time         // when the stream was made
-	lags      map[string]uint64 // captures in the stream by subject, of the first 100,000 subjects
-	delivered uint64            // sequence up to which the consumer has delivered
-	pending   uint64            // captures after that
+	made    time.Time         // when the stream was made
+	lags    map[string]uint64 // captures in the stream by subject, of the first 100,000 subjects
+	pending uint64            // captures that the consumer has not delivered
+	soon    uint64            // sequence up to which it will have before long
 }
 
 // look asks the server. It answers from an index in memory: 1,000 subjects cost it about a millisecond.
@@ -43,7 +42,8 @@ func (s *Source) look(ctx context.Context) (look, error) {
 		}
 		return seen, consumer.Err
 	}
-	seen.delivered, seen.pending = consumer.Info.Delivered.Stream, consumer.Info.NumPending
+	seen.pending = consumer.Info.NumPending
+	seen.soon = consumer.Info.Delivered.Stream + uint64(consumer.Info.NumAckPending+s.limit()) // about as much as the workers have now
 	return seen, nil
 }
 
@@ -58,13 +58,10 @@ func (s *Source) delete(ctx context.Context, d *Delivery) error {
 	if !info.Created.Equal(d.made) {
 		return fail(CodeNoStream, nil, "%s cannot be acknowledged: its stream was made anew", d.Subject)
 	}
-	var answer struct{}
-	err = s.conn.askAPI(ctx, "$JS.API.STREAM.MSG.DELETE."+name, map[string]any{"seq": d.StreamSequence, "no_erase": true}, &answer)
-	var api *js.APIError
-	switch {
-	case err == nil, errors.As(err, &api) && api.ErrorCode == codeSequenceNotFound: // another worker was faster
+	if _, err = s.conn.deleteMessage(ctx, name, d.StreamSequence); err == nil {
 		return nil
-	case isRefused(err):
+	}
+	if isRefused(err) {
 		s.overtaking.refuse(err)
 	}
 	return explain(d.Subject, err)

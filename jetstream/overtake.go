@@ -202,7 +202,7 @@ func (o *overtaking) takeNext(ctx context.Context, subject string, look look) (f
 	s := o.source
 	taken := 0 // bytes
 	defer func() { o.release(s.largest - taken) }()
-	msg, err := s.conn.direct(ctx, s.topology.Captures.Name, map[string]any{"seq": o.after(subject, look.delivered), "next_by_subj": subject})
+	msg, err := s.conn.direct(ctx, s.topology.Captures.Name, map[string]any{"seq": o.after(subject, look.soon), "next_by_subj": subject})
 	if errors.Is(err, ErrNoMessage) {
 		return false, nil
 	}
@@ -236,12 +236,12 @@ func (o *overtaking) release(size int) {
 	o.source.release(size)
 }
 
-// after is the sequence from which to look for the subject's next capture: after what the consumer has delivered, and what
-// was looked at before.
-func (o *overtaking) after(subject string, delivered uint64) uint64 {
+// after is the sequence from which to look for the subject's next capture: after what the consumer delivers before long,
+// which two workers would then have, and what was looked at before.
+func (o *overtaking) after(subject string, soon uint64) uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return max(delivered, o.cursor[subject]) + 1
+	return max(soon, o.cursor[subject]) + 1
 }
 
 func (o *overtaking) looked(subject string, sequence uint64) {
