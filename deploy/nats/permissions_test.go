@@ -86,7 +86,7 @@ func (s *site) testWorkerMayNot(t *testing.T) {
 	s.mayNot(t, "worker.nk", []string{"captures.dcf.HB9ODP", "truth.dcf.x", "dead.x", "fixes.dcf", "fixes.dcf.a.b", "_INBOX_operator.x",
 		"$JS.API.STREAM.DELETE.CAPTURES", "$JS.API.STREAM.PURGE.CAPTURES", "$JS.API.STREAM.PURGE.FIXES",
 		"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.UPDATE.X", "$JS.API.STREAM.MSG.DELETE.FIXES", "$JS.API.STREAM.MSG.DELETE.DEAD", "$JS.API.STREAM.MSG.GET.DEAD",
-		"$JS.API.DIRECT.GET.FIXES", "$JS.API.CONSUMER.DELETE.CAPTURES.workers", "$JS.API.CONSUMER.CREATE.CAPTURES.x", "$JS.API.CONSUMER.CREATE.FIXES.x",
+		"$JS.API.CONSUMER.DELETE.CAPTURES.workers", "$JS.API.CONSUMER.CREATE.CAPTURES.x", "$JS.API.CONSUMER.CREATE.ADVISORIES.x",
 		"$JS.API.CONSUMER.PAUSE.CAPTURES.workers", "$JS.API.STREAM.SNAPSHOT.CAPTURES", "$KV.foxhunt-leases.exporter", "$SYS.REQ.SERVER.PING"},
 		[]string{">", "captures.>", "fixes.>", "dead.>", "_INBOX.>", "_INBOX_exporter.>", "_INBOX_*.>", "$JS.EVENT.>", "$KV.>", "$SYS.>", "_R_.>"})
 }
