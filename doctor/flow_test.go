@@ -14,6 +14,7 @@ import (
 )
 
 func TestGoodFlow(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	d.pull(t)
 	for range leastFixes {
@@ -30,6 +31,7 @@ func TestGoodFlow(t *testing.T) {
 }
 
 func TestConsumer(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	d.alterWorkers(t, func(c *js.ConsumerConfig) { c.MaxDeliver, c.MaxAckPending = -1, 8 })
 	all := examine(t, d.options())
@@ -70,6 +72,7 @@ func (d *deployment) take(t testing.TB, consumer js.Consumer, n int) []js.Msg {
 }
 
 func TestAckWait(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	d.alterWorkers(t, func(c *js.ConsumerConfig) { c.AckWait = 10 * time.Second })
 	examine(t, d.options()).want(t, "ack_wait", Info, "AckWait is 10s, not 30s; no fixes")
@@ -89,6 +92,7 @@ func TestAckWait(t *testing.T) {
 }
 
 func TestNoWorker(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	examine(t, d.options()).want(t, "workers", Warning, "no worker pulls; no captures wait")
 	d.publish(t, "captures.net.a", capture(t, time.Now()))
@@ -119,6 +123,7 @@ func TestLagGrows(t *testing.T) {
 
 // A capture that was delivered as often as it may be, and that no worker moved away.
 func TestDeadCaptures(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	consumer := d.alterWorkers(t, func(c *js.ConsumerConfig) { c.MaxDeliver = 1 })
 	d.publish(t, "captures.net.a", capture(t, time.Now()))
@@ -153,6 +158,7 @@ func TestDeadCaptures(t *testing.T) {
 
 // Nothing can be stored an hour ago, so the ages are judged alone.
 func TestOldestCapture(t *testing.T) {
+	t.Parallel()
 	for seconds, want := range map[float64]Severity{5: OK, 61: Info, 601: Warning, 3601: Error} {
 		f := &Facts{Readings: Fact[[]Reading]{Value: make([]Reading, 2)}}
 		f.Readings.Value[1].OldestAge = &seconds
@@ -165,6 +171,7 @@ func TestOldestCapture(t *testing.T) {
 
 // A look that is cut short says so, and not that all is well.
 func TestCutShort(t *testing.T) {
+	t.Parallel()
 	o := deploy(t, good).options()
 	o.Look = time.Minute
 	start := time.Now()

@@ -14,7 +14,7 @@ import (
 	"foxhunt/cache/redistest"
 	"foxhunt/jetstream"
 	"foxhunt/model"
-	"foxhunt/model/grid"
+	"foxhunt/model/modeltest"
 )
 
 // redisOnly looks at nothing but a Redis.
@@ -31,6 +31,7 @@ func redisOnly(t testing.TB, url string) findings {
 }
 
 func TestRedis(t *testing.T) {
+	t.Parallel()
 	all := redisOnly(t, redistest.Start(t, "--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru").URL())
 	all.want(t, "redis", OK, "answers after")
 	all.want(t, "redis_memory", OK, "of 64 MiB with allkeys-lru")
@@ -81,10 +82,11 @@ func TestRuntime(t *testing.T) {
 		}
 		t.Skip(err)
 	}
-	o := Options{Runtime: path, Load: func(r *model.Runtime) (*model.Model, error) { return r.Load(grid.File(), model.Options{}) }}
+	plain := modeltest.Plain(t)
+	o := Options{Runtime: path, Load: func(r *model.Runtime) (*model.Model, error) { return r.Load(plain, model.Options{}) }}
 	f := loaded(t, o)
 	wantOf(t, checkRuntime(f), "onnx_runtime", OK, "ONNX Runtime 1.")
-	wantOf(t, checkModel(f), "model", OK, "model grid")
+	wantOf(t, checkModel(f), "model", OK, "model plain")
 
 	o.Load = func(r *model.Runtime) (*model.Model, error) { return r.Load([]byte("no model"), model.Options{}) }
 	f = loaded(t, o)

@@ -34,6 +34,7 @@ func startCluster(t testing.TB) (servers []*natsServer) {
 }
 
 func TestReplicas(t *testing.T) {
+	t.Parallel()
 	servers := startCluster(t)
 	d := &deployment{natsServer: servers[0]}
 	d.connect(t)

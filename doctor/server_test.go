@@ -24,6 +24,7 @@ import (
 )
 
 func TestGoodServer(t *testing.T) {
+	t.Parallel()
 	all := examine(t, deploy(t, good).options())
 	all.want(t, "nats_reach", OK, "answers after")
 	all.want(t, "nats_version", OK, "server good is 2.")
@@ -37,6 +38,7 @@ func TestGoodServer(t *testing.T) {
 }
 
 func TestBadServer(t *testing.T) {
+	t.Parallel()
 	all := examine(t, deploy(t, `
 		server_name: bad
 		listen: "0.0.0.0:-1"
@@ -51,6 +53,7 @@ func TestBadServer(t *testing.T) {
 
 // Without a monitoring port nobody sees how often the server writes to its disk; doctor says so and not that all is well.
 func TestWithoutMonitor(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	all := examine(t, lookAt(d.url))
 	all.want(t, "nats_sync", Unknown, "no monitoring port was named")
@@ -72,6 +75,7 @@ func TestWithoutMonitor(t *testing.T) {
 }
 
 func TestSystemAccount(t *testing.T) {
+	t.Parallel()
 	s := startNATS(t, `
 		server_name: one
 		listen: "127.0.0.1:-1"

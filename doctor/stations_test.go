@@ -12,6 +12,7 @@ import (
 )
 
 func TestLetters(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	letter := func(sequence uint64, reason, sentence string) {
 		t.Helper()
@@ -45,6 +46,7 @@ func TestLetters(t *testing.T) {
 }
 
 func TestNoFixes(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	examine(t, d.options()).want(t, "fixes", Info, "FIXES holds no fix")
 	d.publish(t, "fixes.net.a", []byte("no fix"))
@@ -52,6 +54,7 @@ func TestNoFixes(t *testing.T) {
 }
 
 func TestStationClock(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	at := func(offset time.Duration) func(*messages.Fix) {
 		return func(f *messages.Fix) { f.Time = messages.InstantOf(time.Now().Add(offset)) }
@@ -69,6 +72,7 @@ func TestStationClock(t *testing.T) {
 }
 
 func TestResiduals(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	for i := range 2 * leastFixes {
 		d.publishFix(t, "a", func(f *messages.Fix) {
@@ -87,6 +91,7 @@ func TestResiduals(t *testing.T) {
 }
 
 func TestPositions(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	d.publish(t, "captures.net.lost", nowhere(capture(t, time.Now())))
 	examine(t, d.options()).want(t, "station_position", Warning, "station a was never told its place waiting on captures.net.lost")
@@ -94,6 +99,7 @@ func TestPositions(t *testing.T) {
 
 // Nothing can be stored an hour ago, so silence is judged alone.
 func TestSilent(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	f := &Facts{}
 	f.Fixes.Value = Fixes{Read: now, Last: map[string]time.Time{"fixes.net.a": now.Add(-time.Minute), "fixes.net.b": now.Add(-3 * time.Hour)}}
@@ -104,6 +110,7 @@ func TestSilent(t *testing.T) {
 }
 
 func TestWorkerClock(t *testing.T) {
+	t.Parallel()
 	for offset, want := range map[time.Duration]Severity{2 * time.Minute: Warning, -2 * time.Minute: Warning, -2 * time.Second: OK} {
 		d := deploy(t, good)
 		d.publishFix(t, "a", func(f *messages.Fix) { f.Timestamp = messages.InstantOf(time.Now().Add(offset)) })

@@ -12,6 +12,7 @@ import (
 )
 
 func TestGoodStreams(t *testing.T) {
+	t.Parallel()
 	all := examine(t, deploy(t, good).options())
 	all.want(t, "stream_missing", OK, "8 streams")
 	for _, code := range []string{"stream_config", "captures_retention", "duplicate_window", "replicas", "stream_room", "max_deliver", "ack_pending", "consumer_paused"} {
@@ -20,6 +21,7 @@ func TestGoodStreams(t *testing.T) {
 }
 
 func TestMissing(t *testing.T) {
+	t.Parallel()
 	s := startNATS(t, good)
 	examine(t, s.options()).want(t, "stream_missing", Error, "stream CAPTURES", "stream DEAD", "consumer workers", "consumer reaper", "bucket foxhunt-leases")
 
@@ -57,6 +59,7 @@ func TestNotPermitted(t *testing.T) {
 }
 
 func TestRetention(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	for _, c := range []struct {
 		word   string
@@ -75,6 +78,7 @@ func TestRetention(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	d.alter(t, "FIXES", func(c *js.StreamConfig) { c.MaxAge = time.Hour; c.Description = "\x1b[2J" })
 	d.alter(t, "DEAD", func(c *js.StreamConfig) { c.Description = "mine" })
@@ -96,6 +100,7 @@ func TestConfig(t *testing.T) {
 }
 
 func TestRoom(t *testing.T) {
+	t.Parallel()
 	d := deploy(t, good)
 	d.alter(t, "CAPTURES", func(c *js.StreamConfig) { c.MaxMsgsPerSubject = 10 })
 	d.alter(t, "FIXES", func(c *js.StreamConfig) { c.MaxBytes = 64 << 10 })

@@ -24,6 +24,7 @@ func TestProgram(t *testing.T) {
 	t.Run("up locates DCF77", p.testUp)
 	t.Run("up demo", p.testDemo)
 	t.Run("curl as the README has it", p.testCurl)
+	t.Run("doctor of up", p.testDoctor)
 	t.Run("three workers share the work", p.testThreeWorkers)
 }
 

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"foxhunt/cache/redistest"
+	"foxhunt/doctor"
+	"foxhunt/jetstream"
+	"foxhunt/jetstream/jetstreamtest"
+)
+
+// ofMachine are the rules about the machine that the tests run on, which nobody promises to be in order.
+var ofMachine = []string{"clock_sync", "disk", "files_limit", "processors"}
+
+// testDoctor has the program look at foxhunt up after some captures. It must find nothing amiss, and see all.
+func (p *program) testDoctor(t *testing.T) {
+	redis := redistest.Start(t, "--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru")
+	data := t.TempDir()
+	up := p.start(t, "up", "--data-dir", data, "--nats-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--redis", redis.URL())
+	nats, http := up.ready(t)
+	p.run(t, "simulate", "--nats", nats, "--rate", "20", "--count", "20")
+	r := p.start(t, "doctor", "--nats", nats, "--nats-monitor", "http://"+http, "--redis", redis.URL(), "--data-dir", data, "--look", "1s", "--json")
+	<-r.ended
+	var found report
+	if err := json.Unmarshal(r.out.Bytes(), &found); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, r.out.String(), r.log.String())
+	}
+	seen := map[string]bool{}
+	bad := false
+	for _, f := range found.Findings {
+		seen[f.Code] = true
+		bad = bad || f.Bad()
+		if (f.Bad() || f.Severity == doctor.Unknown) && !slices.Contains(ofMachine, f.Code) {
+			t.Errorf("%+v", f)
+		}
+	}
+	for _, rule := range doctor.Rules() {
+		if !seen[rule.Code] {
+			t.Errorf("nothing is said of %s", rule.Code)
+		}
+	}
+	want := 0
+	if bad {
+		want = 1
+	}
+	if code := r.cmd.ProcessState.ExitCode(); code != want {
+		t.Errorf("the exit code is %d, want %d: %v\n%s", code, want, r.err, r.log.String())
+	}
+	up.stop(t, syscall.SIGTERM)
+}
+
+// TestDoctorFindsFaults looks at a server that does not sync and has no streams.
+func TestDoctorFindsFaults(t *testing.T) {
+	server := jetstreamtest.StartWith(t, jetstream.EmbeddedOptions{MaxPayload: 1 << 20})
+	out, err := command(t.Context(), "doctor", "--nats", server.ClientURL(), "--look", "10ms")
+	if err == nil || exitCode(err) != 1 || !strings.Contains(err.Error(), " errors, ") {
+		t.Errorf("the error is %v", err)
+	}
+	for _, line := range []string{
+		"ERROR    stream_missing: missing: stream CAPTURES, ",
+		"\n         why:  ",
+		"\n         mend: nats-server.conf: max_payload: 8454144",
+		"WARNING  nats_max_payload: max_payload is 1048576 bytes",
+		"UNKNOWN  nats_sync: not seen: no monitoring port was named",
+	} {
+		if !strings.Contains(out, line) {
+			t.Errorf("%q is not in\n%s", line, out)
+		}
+	}
+	if strings.Contains(out, "OK  ") || strings.Index(out, "ERROR") > strings.Index(out, "UNKNOWN") {
+		t.Errorf("the worst must come first, and nothing that is right:\n%s", out)
+	}
+	out, _ = command(t.Context(), "doctor", "--nats", server.ClientURL(), "--look", "10ms", "--verbose", "--profile", "cluster", "--stream-prefix", "X")
+	if !strings.Contains(out, "OK       nats_reach: the server answers after") || !strings.Contains(out, "stream XCAPTURES") {
+		t.Errorf("--verbose:\n%s", out)
+	}
+}
+
+func TestDoctorCannotLook(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close() // now nobody listens there
+	out, err := command(t.Context(), "doctor", "--nats", "nats://u:hunter2@"+l.Addr().String(), "--json")
+	if err == nil || exitCode(err) != 2 || !strings.Contains(err.Error(), "not reached") {
+		t.Errorf("the error is %v", err)
+	}
+	var found report
+	if err := json.Unmarshal([]byte(out), &found); err != nil || found.Count[doctor.Error] == 0 || found.Findings[0].Code != "nats_reach" || strings.Contains(out, "hunter2") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, args := range [][]string{
+		{"--look", "40s"}, {"--look", "0s"}, {"--timeout", "1s"}, {"--no-such-flag"}, {"--look", "soon"}, {"argument"}, {"--consumer", "a b"}, {"--profile", "none"},
+	} {
+		if _, err := command(t.Context(), append([]string{"doctor"}, args...)...); err == nil || exitCode(err) != 2 {
+			t.Errorf("doctor %q: %v, exit code %d", args, err, exitCode(err))
+		}
+	}
+}
