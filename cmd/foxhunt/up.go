@@ -32,8 +32,8 @@ func newUp() *cobra.Command {
 	var o upOptions
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Everything in one process: NATS with JetStream on disk, and a worker",
-		Long: `Everything in one process: NATS with JetStream on disk, and a worker.
+		Short: "Everything in one process: NATS with JetStream on disk, a worker, and the HTTP API",
+		Long: `Everything in one process: NATS with JetStream on disk, a worker, and the HTTP API.
 
 With --demo it adds simulated receivers and transmitters, and prints the fixes as they come.`,
 		Example: "  foxhunt up --data-dir data --nats-listen 127.0.0.1:4222 --http-listen 127.0.0.1:8080 --demo",
