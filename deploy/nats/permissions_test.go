@@ -22,6 +22,7 @@ WEATHER: { jetstream: enabled, users: [ { nkey: "<public key of weather.nk>" } ]
 
 // TestPermissions holds every role against the real server: first what it may do, as foxhunt does it, then what it may not.
 func TestPermissions(t *testing.T) {
+	t.Parallel()
 	s := makeSite(t, others)
 	s.start(t, "nats-server.conf")
 	t.Run("worker makes the streams", s.testWorkerEnsures)

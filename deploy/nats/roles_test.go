@@ -28,6 +28,15 @@ func (s *site) testWorkerEnsures(t *testing.T) {
 			t.Fatalf("%v, %v", differences, err)
 		}
 	}
+	other := jetstream.DefaultTopology() // foxhunt worker --apply
+	other.Captures.MaxMsgsPerSubject, other.Fixes.MaxAge, other.Dead.MaxAge, other.Advisories.MaxAge = 100, time.Hour, time.Hour, time.Hour
+	other.Workers.AckWait, other.Reaper.AckWait = time.Minute, time.Minute
+	other.Leases.TTL, other.Claims.TTL = time.Minute, time.Minute
+	for _, topology := range []jetstream.Topology{other, jetstream.DefaultTopology()} {
+		if changed, err := c.Apply(within(t), topology); err != nil || len(changed) != 8 {
+			t.Errorf("changed %v, %v", changed, err)
+		}
+	}
 }
 
 // testStation publishes a small capture and the largest.
@@ -209,6 +218,7 @@ func publish(t *testing.T, c *jetstream.Conn, subject string) {
 
 // TestSmallDisk has a worker be the first on a server that has no room for streams as large as they should be.
 func TestSmallDisk(t *testing.T) {
+	t.Parallel()
 	s := makeSite(t, "")
 	s.write(t, "small.conf", "include \"nats-server.conf\"\njetstream { store_dir: data, max_file_store: 12GB }\n")
 	s.start(t, "small.conf")

@@ -34,10 +34,11 @@ const patience = 15 * time.Second
 
 // site is a folder with the configuration files of this one, keys, a certificate, and a running server.
 type site struct {
-	dir     string
-	url     string
-	log     *syncBuffer
-	makeKey func(t testing.TB, path string) (public string) // writes a new user's seed
+	dir         string
+	url         string
+	log         *syncBuffer
+	environment []string                                        // of the server, beside the test's own
+	makeKey     func(t testing.TB, path string) (public string) // writes a new user's seed
 }
 
 // makeSite lays out everything but the server. extra goes to the end of users.conf.
@@ -152,22 +153,43 @@ func (s *site) makeCertificate(t testing.TB, name string, c, authority *x509.Cer
 	return key
 }
 
-// buildServer builds the nats-server that go.mod names; the build is cached.
-func buildServer(t testing.TB) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "nats-server")
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
-		t.Fatalf("go build nats-server: %v\n%s", err, out)
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := server(); err == nil {
+		os.RemoveAll(filepath.Dir(path))
 	}
-	return path
+	os.Exit(code)
+}
+
+// server is the nats-server that go.mod names, built for all tests here.
+var server = sync.OnceValues(func() (path string, err error) {
+	dir, err := os.MkdirTemp("", "foxhunt-nats")
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(dir, "nats-server")
+	if out, err := exec.Command("go", "build", "-o", path, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
+		return path, fmt.Errorf("go build nats-server: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func serverCommand(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	path, err := server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exec.Command(path, args...)
 }
 
 // start runs the server on free ports of the loopback until the test ends.
-func (s *site) start(t testing.TB, config string) {
+func (s *site) start(t testing.TB, config string, flags ...string) {
 	t.Helper()
 	ports := t.TempDir()
-	cmd := exec.Command(buildServer(t), "-c", config, "-a", "127.0.0.1", "-p", "-1", "-m", "-1", "--ports_file_dir", ports)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, s.log, s.log
+	flags = append(flags, "-c", config, "-a", "127.0.0.1", "-p", "-1", "-m", "-1", "--ports_file_dir", ports)
+	cmd := serverCommand(t, flags...)
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.dir, append(os.Environ(), s.environment...), s.log, s.log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -195,10 +217,10 @@ func (s *site) start(t testing.TB, config string) {
 }
 
 // check runs nats-server -t, which only reads a configuration, and gives what it says.
-func (s *site) check(t testing.TB, config string, environment ...string) (string, error) {
+func (s *site) check(t testing.TB, config string) (string, error) {
 	t.Helper()
-	cmd := exec.Command(buildServer(t), "-t", "-c", config)
-	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), environment...)
+	cmd := serverCommand(t, "-t", "-c", config)
+	cmd.Dir = s.dir
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
