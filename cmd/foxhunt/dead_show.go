@@ -33,27 +33,31 @@ func newDeadShow() *cobra.Command {
 				return err
 			}
 			defer stream.conn.Close()
-			d, err := stream.conn.DeadLetter(cmd.Context(), stream.topology, sequence)
-			if err != nil {
-				return err
-			}
-			v := newDeadValue(d)
-			v.Capture = newCaptureValue(d.Letter.Body)
-			if asJSON {
-				err = writeJSON(cmd.OutOrStdout(), v)
-			} else {
-				err = v.print(cmd.OutOrStdout())
-			}
-			if err != nil || file == "" {
-				return err
-			}
-			return os.WriteFile(file, d.Letter.Body, 0o644)
+			return stream.show(cmd, sequence, asJSON, file)
 		},
 	}
 	stream.register(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	cmd.Flags().StringVar(&file, "out", "", "file for the capture's bytes")
 	return cmd
+}
+
+func (s *deadStream) show(cmd *cobra.Command, sequence uint64, asJSON bool, file string) error {
+	d, err := s.conn.DeadLetter(cmd.Context(), s.topology, sequence)
+	if err != nil {
+		return err
+	}
+	v := newDeadValue(d)
+	v.Capture = newCaptureValue(d.Letter.Body)
+	if asJSON {
+		err = writeJSON(cmd.OutOrStdout(), v)
+	} else {
+		err = v.print(cmd.OutOrStdout())
+	}
+	if err != nil || file == "" {
+		return err
+	}
+	return os.WriteFile(file, d.Letter.Body, 0o644)
 }
 
 // print shows the letter to people. Everything in it may be a stranger's.
