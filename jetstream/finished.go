@@ -10,9 +10,10 @@ import (
 	"foxhunt/messages"
 )
 
-// finished reports whether a capture in the work queue has its fix, or its dead letter, already. A server that is killed, or
-// whose disk is full, may bring captures back that were acknowledged just before: nats-server notes the acknowledgement and
-// removes the capture one after the other, and looks for the difference in no work queue when it starts again.
+// finished reports whether a capture in the work queue has its fix, or its dead letter, already. A server that stops, be it
+// killed or told to, or whose disk is full, may bring captures back that were acknowledged just before: nats-server 2.15
+// notes the acknowledgement and removes the capture one after the other, and when it starts again it looks for the
+// difference in no work queue.
 func (r *reaper) finished(ctx context.Context, m StreamMessage) (bool, error) {
 	capture, _ := messages.Peek(m.Data) // what it cannot read has no fix
 	if fixes, err := messages.FixSubject(m.Subject); err == nil && capture.ID != "" {
