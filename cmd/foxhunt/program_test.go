@@ -26,6 +26,8 @@ func TestProgram(t *testing.T) {
 	t.Run("curl as the README has it", p.testCurl)
 	t.Run("doctor of up", p.testDoctor)
 	t.Run("three workers share the work", p.testThreeWorkers)
+	t.Run("start before NATS and Redis", p.testStartBefore)
+	t.Run("stop in time", p.testStopInTime)
 }
 
 // program is the built binary and the environment it runs in.

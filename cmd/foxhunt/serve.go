@@ -127,7 +127,10 @@ func (p *workerProcess) run(ctx context.Context) error {
 		"nats", p.conn.Server(), "http", p.http.address())
 	p.http.ready(p.conn.Connected)
 	defer p.http.unready()
-	defer context.AfterFunc(ctx, p.http.unready)()
+	defer context.AfterFunc(ctx, func() {
+		p.http.unready()
+		p.log.Info("stopping: no more is pulled, what was is finished; a second signal ends it at once", "grace", p.options.Grace)
+	})()
 
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.worker.Run(working, source{captures}) })
