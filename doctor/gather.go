@@ -37,6 +37,8 @@ func Gather(ctx context.Context, o Options) *Facts {
 	return f
 }
 
+var errNoAnswer = errors.New("no answer in time")
+
 // within makes a call that cannot be told to stop, and waits for it no longer than ctx lives.
 func within[T any](ctx context.Context, call func() (T, error)) Fact[T] {
 	answer := make(chan Fact[T], 1)
@@ -48,7 +50,7 @@ func within[T any](ctx context.Context, call func() (T, error)) Fact[T] {
 	case fact := <-answer:
 		return fact
 	case <-ctx.Done():
-		return Fact[T]{Err: fmt.Errorf("no answer in time: %w", context.Cause(ctx))}
+		return Fact[T]{Err: fmt.Errorf("%w: %w", errNoAnswer, context.Cause(ctx))}
 	}
 }
 

@@ -111,6 +111,7 @@ func TestNoRuntime(t *testing.T) {
 	if len(checkModel(f)) != 0 {
 		t.Error("a model was judged without a runtime")
 	}
+	wantOf(t, checkRuntime(&Facts{Runtime: Fact[Runtime]{Err: errNoAnswer}}), "onnx_runtime", Unknown, "no answer in time")
 	library := filepath.Join(t.TempDir(), "lib.so")
 	if err := os.WriteFile(library, []byte("no library"), 0o600); err != nil {
 		t.Fatal(err)

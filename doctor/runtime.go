@@ -16,6 +16,9 @@ func checkRuntime(f *Facts) []Finding {
 	if !wasAsked(f.Runtime.Err) {
 		return []Finding{unknown(code, f.Runtime.Err, "run foxhunt doctor where the workers run, or name the library with --onnxruntime FILE")}
 	}
+	if errors.Is(f.Runtime.Err, errNoAnswer) {
+		return []Finding{unknown(code, f.Runtime.Err, "give it more time: --timeout 2m; this machine may be busy")}
+	}
 	if errors.As(f.Runtime.Err, &e) && e.Code == model.AlreadyStarted {
 		return []Finding{unknown(code, e, "run foxhunt doctor in a process of its own")}
 	}

@@ -30,6 +30,7 @@ STATIONS: [
 
 // TestProgram has foxhunt's own commands do the work of every role, over TLS, with keys that foxhunt made.
 func TestProgram(t *testing.T) {
+	t.Parallel()
 	p := buildProgram(t)
 	s := layOut(t, bundle, p.makeKey)
 	s.start(t, "nats-server.conf")
@@ -74,6 +75,7 @@ func TestProgram(t *testing.T) {
 		t.Errorf("lag: %v\n%s", err, out)
 	}
 	exporter.serves(t, "foxhunt_lag_up 1")
+	p.testDoctor(t, s)
 	p.holdTongue(t, s)
 }
 
