@@ -117,7 +117,7 @@ func clusterHouse(t *testing.T) *House {
 
 // killLeader kills the server that leads the captures' stream, and starts it again when another leads.
 func killLeader(t *testing.T, h *House) string {
-	h.NewCrew(2)
+	h.NewCrew(2, "--profile", "cluster")
 	n := h.during(steady(t, *captures, *duration), often(1), func(int) {
 		leader := h.leader()
 		leader.Kill()
