@@ -17,6 +17,7 @@ STATIONS: [
   { nkey: "<public key of JO51xl.nk>", permissions: { publish: "captures.dcf.JO51xl", subscribe: "_INBOX_dcf.JO51xl.>" } }
   { nkey: "<public key of forgotten.nk>" } # whose permissions somebody forgot
 ]
+GATEWAYS: [ { nkey: "<public key of gateway.nk>" } ]
 WEATHER: { jetstream: enabled, users: [ { nkey: "<public key of weather.nk>" } ] }
 `
 
@@ -31,11 +32,13 @@ func TestPermissions(t *testing.T) {
 	t.Run("dashboard", s.testDashboard)
 	t.Run("exporter", s.testExporter)
 	t.Run("operator", s.testOperator)
+	t.Run("gateway", s.testGateway)
 	s.checkNothingRefused(t) // so far everybody did their work
 	t.Run("station may not", s.testStationMayNot)
 	t.Run("worker may not", s.testWorkerMayNot)
 	t.Run("dashboard may not", s.testDashboardMayNot)
 	t.Run("exporter may not", s.testExporterMayNot)
+	t.Run("gateway may not", s.testGatewayMayNot)
 	t.Run("nobody may without a key", s.testStrangers)
 	t.Run("accounts see nothing of each other", s.testAccounts)
 	t.Run("answers go where they are asked from", s.testAnswers)
@@ -107,6 +110,12 @@ func (s *site) testExporterMayNot(t *testing.T) {
 		[]string{">", "captures.>", "fixes.>", "dead.>", "$KV.>", "_INBOX.>", "_INBOX_worker.>", "$SYS.>"})
 }
 
+func (s *site) testGatewayMayNot(t *testing.T) {
+	s.mayNot(t, "gateway.nk", append(everything(), "$JS.API.INFO", "$JS.API.STREAM.INFO.CAPTURES", "$JS.API.DIRECT.GET.CAPTURES",
+		"$JS.API.CONSUMER.CREATE.CAPTURES.x", "$JS.API.CONSUMER.DELETE.CAPTURES.workers", "$JS.API.STREAM.PURGE.FIXES", "$KV.foxhunt-leases.exporter"),
+		[]string{">", "captures.>", "$KV.>", "_INBOX.>", "_INBOX_worker.>", "$SYS.>"})
+}
+
 // testStrangers has those whom the server does not know.
 func (s *site) testStrangers(t *testing.T) {
 	makeKey(t, s.path("stranger.nk"))
@@ -170,7 +179,8 @@ func (s *site) testAccounts(t *testing.T) {
 // testAnswers asks JetStream questions whose answers are to go where the asker may not publish. Within the streams' account
 // they arrive there, with words that the asker has put into its key of a bucket; that is why few users are in it.
 func (s *site) testAnswers(t *testing.T) {
-	operator, station, exporter := s.raw(t, "operator.nk"), s.raw(t, "HB9ODP.nk"), s.raw(t, "exporter.nk")
+	operator, station := s.raw(t, "operator.nk"), s.raw(t, "HB9ODP.nk")
+	exporter, gateway := s.raw(t, "exporter.nk"), s.raw(t, "gateway.nk")
 	looking := s.connect(t, "operator.nk", "")
 	publish(t, s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP"), "captures.dcf.HB9ODP")
 	ask := func(r *raw, subject, answer, body string) {
@@ -188,6 +198,7 @@ func (s *site) testAnswers(t *testing.T) {
 	for i, answer := range []string{"captures.dcf.JO51xl", "captures.dcf.HB9ODP", "fixes.dcf.JO51xl", "$JS.API.STREAM.PURGE.CAPTURES", "$JS.API.STREAM.DELETE.FIXES"} {
 		ask(station, "captures.dcf.HB9ODP", answer, "{}")
 		ask(exporter, "$JS.API.STREAM.INFO.CAPTURES", answer, "{}")
+		ask(gateway, "$JS.API.STREAM.INFO.FIXES", answer, "{}")
 		ask(exporter, "$JS.API.DIRECT.GET.KV_foxhunt-leases."+key, answer, "")
 		want := before + uint64(i) + 1
 		waitFor(t, "the station's capture", func() bool { return stored(t, looking, jetstream.StreamCaptures, "captures.dcf.HB9ODP") >= want })

@@ -69,7 +69,7 @@ func (s *site) testWorker(t *testing.T) {
 	if err := first.InProgress(); err != nil {
 		t.Error(err)
 	}
-	if err := c.PublishFix(within(t), "fixes.dcf.HB9ODP", "fix", messages.ContentTypeJSON, []byte("{}")); err != nil {
+	if err := c.PublishFix(within(t), "fixes.dcf.HB9ODP", "fixes.dcf.HB9ODP/known", messages.ContentTypeJSON, []byte("{}")); err != nil {
 		t.Error(err)
 	}
 	if err := first.Ack(within(t)); err != nil {
@@ -90,6 +90,7 @@ func (s *site) testWorker(t *testing.T) {
 	if err := second.Term("not_msgpack"); err != nil {
 		t.Error(err)
 	}
+	checkFound(t, c, "dcf.HB9ODP", "known", second.Header["Nats-Msg-Id"][0]) // as the reaper looks
 	s.testOvertaking(t, source)
 	s.testReaping(t, c, source)
 }
@@ -169,6 +170,55 @@ func (s *site) testExporter(t *testing.T) {
 	})
 	if !errors.Is(err, led) {
 		t.Error(err)
+	}
+}
+
+// checkFound looks for a source's fix and its dead letter by their captures' ids.
+func checkFound(t *testing.T, c *jetstream.Conn, source, fixed, dead string) {
+	t.Helper()
+	topology, since := jetstream.DefaultTopology(), time.Now().Add(-time.Hour)
+	if fix, found, err := c.FindFix(within(t), topology, "fixes."+source, fixed, since); err != nil || !found || string(fix.Data) != "{}" {
+		t.Errorf("the fix was not found: %v, %v", found, err)
+	}
+	if _, found, err := c.FindDead(within(t), topology, "dead.captures."+source, dead, since); err != nil || !found {
+		t.Errorf("the dead letter was not found: %v, %v", found, err)
+	}
+}
+
+// testGateway publishes for a client, hears what comes of it, and finds it later.
+func (s *site) testGateway(t *testing.T) {
+	c := s.connect(t, "gateway.nk", "_INBOX_gateway")
+	heard := make(chan string, 2)
+	listener, err := c.Listen(func(h jetstream.Heard) { heard <- h.Subject }, "fixes.*.*", "dead.captures.*.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Stop()
+	id := messages.NewCaptureID()
+	if _, err := c.PublishCapture(within(t), "captures.any.source", id, make([]byte, 8<<20)); err != nil {
+		t.Fatal(err)
+	}
+	worker := s.connect(t, "worker.nk", "_INBOX_worker")
+	if err := worker.PublishFix(within(t), "fixes.any.source", "fixes.any.source/"+id, messages.ContentTypeJSON, []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	letter := &messages.DeadLetter{Subject: "captures.any.source", Headers: map[string][]string{"Nats-Msg-Id": {id}}, Reason: "empty", Sentence: "x", Time: time.Now()}
+	if err := worker.PublishDead(within(t), 1, letter); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"fixes.any.source", "dead.captures.any.source"} {
+		select {
+		case got := <-heard:
+			if got != want {
+				t.Errorf("heard %s, want %s", got, want)
+			}
+		case <-time.After(patience):
+			t.Fatalf("%s was not heard", want)
+		}
+	}
+	checkFound(t, c, "any.source", id, id)
+	if _, inFlight, err := c.Pulls(within(t), jetstream.DefaultTopology()); err != nil || inFlight != 0 {
+		t.Errorf("Pulls: %d, %v", inFlight, err)
 	}
 }
 
