@@ -226,7 +226,8 @@ func clusterOptions(t testing.TB) []*server.Options {
 		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
 		all = append(all, &server.Options{
 			ServerName: fmt.Sprintf("n%d", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
-			JetStream: true, StoreDir: t.TempDir(), Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: port},
+			JetStream: true, StoreDir: t.TempDir(),
+			LameDuckDuration: time.Second, LameDuckGracePeriod: 500 * time.Millisecond, Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: port},
 		})
 	}
 	for _, o := range all {
@@ -239,6 +240,7 @@ func clusterOptions(t testing.TB) []*server.Options {
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	var first *server.Server
+	var log logBuffer
 	ready := make(chan error, 1)
 	var c *jetstream.Conn
 	topo := jetstream.DefaultTopology().WithReplicas(3)
@@ -256,7 +258,6 @@ func TestCluster(t *testing.T) {
 			continue
 		}
 		first = s
-		var log logBuffer
 		c = connect(t, jetstream.Options{URL: first.ClientURL(), Log: log.logger()})
 		go func() {
 			_, err := c.EnsureWhenReady(within(t, time.Minute), topo)
@@ -277,5 +278,50 @@ func TestCluster(t *testing.T) {
 	if diffs, err := c.Ensure(t.Context(), topo); err != nil || len(diffs) != 0 {
 		t.Errorf("Ensure: %v, %v", diffs, err)
 	}
-	publish(t, c, "captures.net.a", 3, 1000)
+	checkLameDuck(t, c, topo, first, &log)
+}
+
+// checkLameDuck has the server that a publisher and a source are connected to say farewell, as before an upgrade: both go on
+// at another one, and nothing is lost.
+func checkLameDuck(t *testing.T, c *jetstream.Conn, topo jetstream.Topology, server *server.Server, log *logBuffer) {
+	t.Helper()
+	const captures = 60
+	s := newSource(t, c, topo, jetstream.SourceOptions{Concurrency: 4})
+	gone := make(chan struct{})
+	published := make(chan error, 1)
+	go func() {
+		for i := range captures {
+			if i == captures/3 {
+				go func() { defer close(gone); server.LameDuckShutdown() }()
+			}
+			if i == 2*captures/3 { // the rest goes to another server
+				<-gone
+			}
+			if _, err := c.PublishCapture(within(t, time.Minute), "captures.net.a", fmt.Sprint("capture-", i), fmt.Appendf(nil, "%d", i)); err != nil {
+				published <- err
+				return
+			}
+		}
+		published <- nil
+	}()
+	seen := map[string]bool{}
+	for len(seen) < captures {
+		d, err := s.Next(within(t, time.Minute))
+		if err != nil {
+			t.Fatalf("%d of %d captures came, then %v", len(seen), captures, err)
+		}
+		if err := d.Ack(within(t, time.Minute)); err == nil {
+			seen[string(d.Data)] = true
+		}
+	}
+	if err := <-published; err != nil {
+		t.Error(err)
+	}
+	if c.Reconnects() == 0 || !strings.Contains(log.String(), "the NATS server is about to stop") {
+		t.Errorf("%d reconnections; the log:\n%s", c.Reconnects(), log.String())
+	}
+	waitFor(t, "an empty stream", func() bool {
+		lag, err := c.Lag(within(t, 15*time.Second), topo, 0)
+		return err == nil && lag.Total == 0
+	})
 }
