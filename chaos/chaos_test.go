@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -23,14 +24,14 @@ var (
 var (
 	table    Table
 	programs = sync.OnceValues(func() (*Programs, error) { return BuildPrograms(*race) })
-	built    bool
+	built    atomic.Bool
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	code := m.Run()
 	table.Print(os.Stdout)
-	if built {
+	if built.Load() {
 		if p, err := programs(); err == nil {
 			p.Remove()
 		}
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 
 func program(t testing.TB) *Programs {
 	t.Helper()
-	built = true
+	built.Store(true)
 	p, err := programs()
 	if err != nil {
 		t.Fatal(err)
