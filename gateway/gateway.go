@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -13,12 +14,18 @@ import (
 // Options say how a gateway serves.
 type Options struct {
 	Defaults Defaults
-	Deadline time.Duration // for a request, batches included
-	InFlight int           // captures that may wait for their fixes at once; a request beyond that is refused
+	Deadline time.Duration // for a request, batches included; default: DefaultDeadline
+	InFlight int           // captures that may wait for their fixes at once, more are refused; default: DefaultInFlight
 	Token    string        // that requests must bear; empty: none
 	Observer Observer      // may be nil
 	Log      *slog.Logger  // default: slog.Default()
 }
+
+// Defaults of Options.
+const (
+	DefaultDeadline = 10 * time.Second
+	DefaultInFlight = 256
+)
 
 // bodyBudget bounds the bytes of all requests' bodies that are in memory at once; searches bounds how many searches for
 // fixes run at once, each of which takes a consumer of the server for its time.
@@ -44,8 +51,9 @@ type Gateway struct {
 
 // New makes a gateway that listens for fixes until Close.
 func New(streams Streams, o Options) (*Gateway, error) {
+	o.Deadline, o.InFlight = cmp.Or(o.Deadline, DefaultDeadline), cmp.Or(o.InFlight, DefaultInFlight)
 	switch {
-	case o.Deadline <= 0:
+	case o.Deadline < 0:
 		return nil, fmt.Errorf("the deadline is %v; want more than 0", o.Deadline)
 	case o.InFlight < MaxBatch:
 		return nil, fmt.Errorf("%d captures in flight; want at least %d, a whole batch", o.InFlight, MaxBatch)

@@ -16,10 +16,14 @@ import (
 )
 
 func TestOptions(t *testing.T) {
-	for _, o := range []Options{{}, {Deadline: time.Second, InFlight: MaxBatch - 1}, {Deadline: -1, InFlight: MaxBatch}} {
+	for _, o := range []Options{{InFlight: MaxBatch - 1}, {Deadline: -1}} {
 		if _, err := New(&streams{}, o); err == nil {
 			t.Errorf("%+v makes a gateway", o)
 		}
+	}
+	g, err := New(&streams{}, Options{})
+	if err != nil || g.options.Deadline != DefaultDeadline || g.options.InFlight != DefaultInFlight {
+		t.Errorf("without options: %+v, %v", g, err)
 	}
 }
 

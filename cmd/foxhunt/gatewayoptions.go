@@ -10,7 +10,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -29,8 +28,8 @@ type gatewayOptions struct {
 
 // register adds the flags, with prefix before their names.
 func (o *gatewayOptions) register(flags *pflag.FlagSet, prefix string) {
-	flags.DurationVar(&o.Deadline, prefix+"deadline", 10*time.Second, "how long a request waits for its fix")
-	flags.IntVar(&o.InFlight, prefix+"in-flight", 256, "captures that may wait for their fixes at once; more are refused with 429")
+	flags.DurationVar(&o.Deadline, prefix+"deadline", gateway.DefaultDeadline, "how long a request waits for its fix")
+	flags.IntVar(&o.InFlight, prefix+"in-flight", gateway.DefaultInFlight, "captures that may wait for their fixes at once; more are refused with 429")
 	flags.StringVar(&o.tokenFile, prefix+"token-file", "", "file with the token that requests must bear (default: none is needed)")
 	flags.StringVar(&o.Defaults.Network, prefix+"network", "http", "network of requests that name none")
 	flags.StringVar(&o.Defaults.Bundle, prefix+"bundle", "http", "source of captures of several receivers, and name of a receiver that has none")
@@ -46,6 +45,12 @@ const leastToken = 16
 func (o *gatewayOptions) settle() error {
 	if err := errors.Join(messages.ValidateToken("network", o.Defaults.Network), messages.ValidateToken("bundle", o.Defaults.Bundle)); err != nil {
 		return err
+	}
+	if o.Deadline <= 0 {
+		return fmt.Errorf("deadline is %v; want more than 0", o.Deadline)
+	}
+	if o.InFlight < gateway.MaxBatch {
+		return fmt.Errorf("in-flight is %d; want at least %d, a whole batch", o.InFlight, gateway.MaxBatch)
 	}
 	if o.sampleRate != 0 {
 		o.Defaults.SampleRate = &o.sampleRate
