@@ -49,7 +49,7 @@ func (s *deadStream) open(cmd *cobra.Command) (err error) {
 		return err
 	}
 	s.nats.Log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
-	s.conn, err = s.nats.connect(cmd.Context(), "dead")
+	s.conn, err = s.nats.connectSoon(cmd.Context(), "dead")
 	return err
 }
 

@@ -216,7 +216,7 @@ func (o *loadtestOptions) target(ctx context.Context, first *messages.Capture, l
 		return nil, nil, err
 	}
 	o.nats.Log = slog.New(slog.NewTextHandler(log, nil))
-	conn, err := o.nats.connect(ctx, "loadtest")
+	conn, err := o.nats.connectSoon(ctx, "loadtest")
 	if err != nil {
 		return nil, nil, err
 	}
