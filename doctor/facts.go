@@ -56,7 +56,6 @@ type Hello struct {
 	Name         string `json:"server_name"`
 	Host         string `json:"host"`        // that it listens on
 	MaxPayload   int64  `json:"max_payload"` // bytes
-	JetStream    bool   `json:"jetstream"`
 	AuthRequired bool   `json:"auth_required"`
 	TLSRequired  bool   `json:"tls_required"`
 	Cluster      string `json:"cluster"`

@@ -110,7 +110,7 @@ func greetOne(ctx context.Context, address string) (hello Hello, err error) {
 // helloOf is what a connection knows of its server's greeting. Where it listens is not told: it is taken for everywhere.
 func helloOf(conn *jetstream.Conn) Hello {
 	s := conn.ServerInfo()
-	return Hello{Version: s.Version, Name: s.Name, MaxPayload: s.MaxPayload, JetStream: true, AuthRequired: s.AuthRequired,
+	return Hello{Version: s.Version, Name: s.Name, MaxPayload: s.MaxPayload, AuthRequired: s.AuthRequired,
 		TLSRequired: s.TLS, Cluster: s.Cluster}
 }
 

@@ -1,5 +1,7 @@
 package doctor
 
+import "slices"
+
 // Rule is what a code stands for. docs/doctor.md lists them all.
 type Rule struct {
 	Code string
@@ -10,6 +12,11 @@ type Rule struct {
 
 // Rules returns every rule, in the order in which findings of one severity are shown.
 func Rules() []Rule {
+	return slices.Concat(serverRules(), streamRules(), consumerRules(), flowRules(), stationRules(), besideRules(), machineRules())
+}
+
+// serverRules are about the NATS server.
+func serverRules() []Rule {
 	return []Rule{
 		{"nats_reach", "Does the NATS server answer, and take the credentials?",
 			"Without it nothing is stored and nothing is located.",
@@ -38,6 +45,12 @@ func Rules() []Rule {
 		{"nats_clock", "Do the server's clock and this machine's agree?",
 			"Ages, lags and clock offsets are differences between the clocks of machines.",
 			"chronyc makestep, on the machine whose clock is wrong"},
+	}
+}
+
+// streamRules are about streams.
+func streamRules() []Rule {
+	return []Rule{
 		{"stream_missing", "Are all streams, consumers and buckets there?",
 			"What a missing stream should store is refused; without its consumer no worker gets a capture.",
 			"foxhunt worker or foxhunt up makes what is missing; start one with the same --stream-prefix and --consumer"},
@@ -56,6 +69,12 @@ func Rules() []Rule {
 		{"stream_room", "Are the streams far from their limits?",
 			"At its limit CAPTURES refuses captures, of one station or of all; FIXES and DEAD drop their oldest before their time.",
 			"more workers if the lag grows; else raise the limit: foxhunt worker --captures-bytes N --captures-per-subject N --apply"},
+	}
+}
+
+// consumerRules are about the workers' consumer.
+func consumerRules() []Rule {
+	return []Rule{
 		{"max_deliver", "Does a capture that never finishes come to an end?",
 			"A capture that kills its worker is delivered again and again without a bound, and kills them all.",
 			"foxhunt worker --max-deliver 20 --apply"},
@@ -68,6 +87,12 @@ func Rules() []Rule {
 		{"consumer_paused", "Is the consumer running?",
 			"A paused consumer delivers nothing; captures pile up until stations are refused.",
 			"nats consumer resume CAPTURES workers"},
+	}
+}
+
+// flowRules are about how captures flow.
+func flowRules() []Rule {
+	return []Rule{
 		{"workers", "Is there a worker that pulls, and gets on?",
 			"Without one captures pile up until stations are refused.",
 			"foxhunt worker --nats URL, and see its log and its /readyz"},
@@ -86,6 +111,12 @@ func Rules() []Rule {
 		{"dead_letters", "How many captures became dead letters, and why?",
 			"Each is a capture that was not located; many of one reason are one fault to be mended.",
 			"foxhunt dead ls; docs/messages.md explains each reason; foxhunt dead replay once it is mended"},
+	}
+}
+
+// stationRules are about stations, by what they sent.
+func stationRules() []Rule {
+	return []Rule{
 		{"fixes", "Are there fixes of late to judge by?",
 			"Service time, clocks and residuals are measured on the last fixes; without any there is nothing to say of them.",
 			"foxhunt publish or foxhunt simulate, then foxhunt doctor again; foxhunt watch shows fixes as they come"},
@@ -104,6 +135,12 @@ func Rules() []Rule {
 		{"worker_clock", "Are the workers' clocks near the server's?",
 			"Fixes carry the worker's time, and ages of captures are reckoned with it.",
 			"chronyc makestep on the machines that workers run on"},
+	}
+}
+
+// besideRules are about what stands beside NATS.
+func besideRules() []Rule {
+	return []Rule{
 		{"redis", "Does Redis answer, and fast?",
 			"Workers give Redis 5 ms; when it takes longer they do without the shared cache, and models run more often.",
 			"redis-cli -u URL ping; put Redis near the workers"},
@@ -119,6 +156,12 @@ func Rules() []Rule {
 		{"model", "Does the model load, and state what it eats?",
 			"A worker does not start with a model that it cannot serve.",
 			"foxhunt model info FILE says what is wrong with it"},
+	}
+}
+
+// machineRules are about this machine.
+func machineRules() []Rule {
+	return []Rule{
 		{"files_limit", "May the processes here open enough files?",
 			"A server needs a file for each connection and several for each stream; at the limit it takes neither.",
 			"LimitNOFILE=65536 in the service's unit, or ulimit -n 65536 before it starts"},

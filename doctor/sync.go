@@ -6,8 +6,8 @@ import "foxhunt/jetstream"
 func checkSync(f *Facts) (all []Finding) {
 	const code = "nats_sync"
 	if !f.Varz.seen() {
-		return []Finding{unknown(code, f.Varz.Err, "give --nats-monitor http://127.0.0.1:8222 (nats-server.conf: http: 127.0.0.1:8222), or credentials "+
-			"that may ask $SYS.REQ.SERVER.PING.VARZ")}
+		return []Finding{unknown(code, f.Varz.Err, "give --nats-monitor http://127.0.0.1:8222 (nats-server.conf: http: 127.0.0.1:8222; of foxhunt up: its "+
+			"--http-listen), or credentials that may ask $SYS.REQ.SERVER.PING.VARZ")}
 	}
 	replicas := capturesReplicas(f)
 	for _, varz := range f.Varz.Value {

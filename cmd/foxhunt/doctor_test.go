@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -101,5 +102,29 @@ func TestDoctorCannotLook(t *testing.T) {
 		if _, err := command(t.Context(), append([]string{"doctor"}, args...)...); err == nil || exitCode(err) != 2 {
 			t.Errorf("doctor %q: %v, exit code %d", args, err, exitCode(err))
 		}
+	}
+}
+
+// TestDoctorMends holds the commands that rules name against those that there are, with their flags.
+func TestDoctorMends(t *testing.T) {
+	named := 0
+	for _, rule := range doctor.Rules() {
+		for _, text := range strings.Split(rule.Mend, "foxhunt ")[1:] {
+			text, _, _ = strings.Cut(text, ";")
+			c, _, err := newRoot().Find(strings.FieldsFunc(text, func(r rune) bool { return r < 'a' || r > 'z' }))
+			if err != nil || !c.HasParent() {
+				t.Errorf("%s: there is no command foxhunt %s", rule.Code, text)
+				continue
+			}
+			named++
+			for _, flag := range regexp.MustCompile(`--([a-z-]+)`).FindAllStringSubmatch(text, -1) {
+				if c.Flags().Lookup(flag[1]) == nil {
+					t.Errorf("%s: foxhunt %s has no flag --%s", rule.Code, c.Name(), flag[1])
+				}
+			}
+		}
+	}
+	if named < 15 {
+		t.Errorf("only %d commands were found; the pattern no longer fits", named)
 	}
 }
