@@ -72,32 +72,41 @@ func (c *claims) take(ctx context.Context, k captureKey) (revision uint64, err e
 	return kv.Create(ctx, c.key(k), c.entry(k, 1))
 }
 
-// begin notes that work on a capture begins, and returns how often that was noted before by workers that never noted its
-// end. What this worker began itself does not count: it lives. A revision of 0 says that nothing could be noted.
-func (c *claims) begin(ctx context.Context, k captureKey) (unfinished int, revision uint64, err error) {
+// read returns how often work on a capture was begun by workers that never noted its end, and the revision that says so, 0
+// if nothing does. What this worker began itself does not count: it lives.
+func (c *claims) read(ctx context.Context, k captureKey) (unfinished int, revision uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, claimTime)
 	defer cancel()
 	kv, err := c.open(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
-	old, err := kv.Get(ctx, c.key(k))
+	entry, err := kv.Get(ctx, c.key(k))
 	if errors.Is(err, js.ErrKeyNotFound) {
-		revision, err = kv.Create(ctx, c.key(k), c.entry(k, 1))
-		return 0, revision, err
+		return 0, 0, nil
 	}
 	if err != nil {
 		return 0, 0, err
 	}
 	var before claim
-	if json.Unmarshal(old.Value(), &before) == nil && before.Stored == k.stored {
+	if json.Unmarshal(entry.Value(), &before) == nil && before.Stored == k.stored {
 		unfinished = max(before.Begun, 0)
 		if before.Worker == c.worker && unfinished > 0 {
 			unfinished--
 		}
 	}
-	revision, err = kv.Update(ctx, c.key(k), c.entry(k, unfinished+1), old.Revision())
-	return unfinished, revision, err
+	return unfinished, entry.Revision(), nil
+}
+
+// begin notes that work begins on a capture of which read returned this, and returns the new revision.
+func (c *claims) begin(ctx context.Context, k captureKey, unfinished int, revision uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, claimTime)
+	defer cancel()
+	kv, err := c.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return kv.Update(ctx, c.key(k), c.entry(k, unfinished+1), revision)
 }
 
 // end removes the entry up to a revision. It does not wait for the answer: an entry that stays lapses.

@@ -29,6 +29,14 @@ func entries(t *testing.T, url string) uint64 {
 	return stream.CachedInfo().State.Msgs
 }
 
+// begin is what a worker does before it works on a capture.
+func begin(t *testing.T, d *jetstream.Delivery) (unfinished int) {
+	t.Helper()
+	unfinished = d.Unfinished(t.Context())
+	d.Begin(t.Context())
+	return unfinished
+}
+
 // Workers die one after another with the capture in hand. From its second delivery on that is noted, and counted.
 func TestBeginCountsTheDead(t *testing.T) {
 	t.Parallel()
@@ -37,14 +45,19 @@ func TestBeginCountsTheDead(t *testing.T) {
 	for i, want := range []int{0, 0, 1, 2, 3} {
 		worker := connect(t, jetstream.Options{URL: srv.ClientURL()})
 		d := next(t, newSource(t, worker, topo, jetstream.SourceOptions{}))
-		if got := d.Begin(t.Context()); got != want || d.NumDelivered() != i+1 {
+		if got := begin(t, d); got != want || d.NumDelivered() != i+1 {
 			t.Errorf("delivery %d begins after %d that never ended, want delivery %d after %d", d.NumDelivered(), got, i+1, want)
 		}
 		worker.Close()
 	}
+	waits := connect(t, jetstream.Options{URL: srv.ClientURL()}) // this one dies before its turn comes
+	if got := next(t, newSource(t, waits, topo, jetstream.SourceOptions{})).Unfinished(t.Context()); got != 4 {
+		t.Errorf("%d that never ended, want 4", got)
+	}
+	waits.Close()
 	s := newSource(t, c, topo, jetstream.SourceOptions{})
 	d := next(t, s)
-	if got := d.Begin(t.Context()); got != 4 {
+	if got := begin(t, d); got != 4 {
 		t.Errorf("begun %d times before, want 4", got)
 	}
 	ack(t, d)
@@ -59,7 +72,7 @@ func TestBeginForgetsWhatEnded(t *testing.T) {
 	s := newSource(t, c, jetstream.DefaultTopology(), jetstream.SourceOptions{})
 	for range 5 {
 		d := next(t, s)
-		if got := d.Begin(t.Context()); got != 0 {
+		if got := begin(t, d); got != 0 {
 			t.Errorf("delivery %d: %d that never ended, want none", d.NumDelivered(), got)
 		}
 		if err := d.Nak(0); err != nil {
@@ -67,10 +80,10 @@ func TestBeginForgetsWhatEnded(t *testing.T) {
 		}
 	}
 	d := next(t, s)
-	if got := d.Begin(t.Context()); got != 0 || entries(t, srv.ClientURL()) != 1 {
+	if got := begin(t, d); got != 0 || entries(t, srv.ClientURL()) != 1 {
 		t.Errorf("%d that never ended and %d entries, want 0 and this one's", got, entries(t, srv.ClientURL()))
 	}
-	if got := d.Begin(t.Context()); got != 0 {
+	if got := begin(t, d); got != 0 {
 		t.Errorf("a worker that lives counts itself among the dead: %d", got)
 	}
 	if err := d.Term("x"); err != nil {
@@ -91,7 +104,7 @@ func TestBeginWithoutABucket(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := next(t, s)
-	if got := d.Begin(t.Context()); got != 0 {
+	if got := begin(t, d); got != 0 {
 		t.Errorf("%d that never ended, want 0", got)
 	}
 	ack(t, d)

@@ -28,7 +28,8 @@ type Delivery struct {
 	reply        string // subject that the newest delivery is answered on; "": the consumer has not delivered it
 	numDelivered int
 	waiting      bool   // in the source, for Next
-	begun        uint64 // revision of its entry among the claims; 0: none
+	unfinished   int    // see Unfinished
+	noted        uint64 // revision of its entry among the claims; 0: none
 	settled      bool
 }
 
@@ -67,21 +68,39 @@ func (d *Delivery) renew(newer *Delivery) bool {
 	return true
 }
 
-// Begin says that work on the capture begins, and returns how often, as far as is known, that was said before by workers
-// that never said its end, by an Ack, Nak or Term: they died, or lost the server for good. Of the first delivery of a capture
-// nothing is noted, so that most cost nothing.
-func (d *Delivery) Begin(ctx context.Context) (unfinished int) {
+// Unfinished returns how often, as far as is known, work on the capture was begun by workers that never ended it by an Ack,
+// Nak or Term: they died, or lost the server for good.
+func (d *Delivery) Unfinished(ctx context.Context) int {
 	if d.NumDelivered() <= 1 {
 		return 0
 	}
-	unfinished, revision, err := d.source.claims.begin(ctx, d.key())
+	unfinished, revision, err := d.source.claims.read(ctx, d.key())
 	if err != nil {
-		d.source.log.Debug("the beginning of work on a capture could not be noted", "subject", d.Subject, "error", err)
+		d.source.log.Debug("it is not known whether work on a capture was begun before", "subject", d.Subject, "error", err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.begun = revision
+	d.unfinished, d.noted = unfinished, revision
 	return unfinished
+}
+
+// Begin notes that work on the capture begins now; Unfinished must have been asked. Of the first delivery of a capture
+// nothing is noted, so that most cost nothing.
+func (d *Delivery) Begin(ctx context.Context) {
+	d.mu.Lock()
+	first, unfinished, revision := d.numDelivered <= 1, d.unfinished, d.noted
+	d.mu.Unlock()
+	if first {
+		return
+	}
+	revision, err := d.source.claims.begin(ctx, d.key(), unfinished, revision)
+	if err != nil {
+		d.source.log.Debug("the beginning of work on a capture could not be noted", "subject", d.Subject, "error", err)
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.noted = revision
 }
 
 // Ack removes the capture from its stream and returns once the server has confirmed it. It tries again, over
@@ -201,13 +220,13 @@ func (d *Delivery) settle() (reply string) {
 	settled := d.settled
 	d.settled = true
 	reply = d.reply
-	begun := d.begun
+	noted := d.noted
 	d.mu.Unlock()
 	if settled {
 		return reply
 	}
-	if begun != 0 {
-		d.source.claims.end(d.key(), begun)
+	if noted != 0 {
+		d.source.claims.end(d.key(), noted)
 	}
 	d.source.inHand.forget(d)
 	if d.outOfTurn {

@@ -60,7 +60,7 @@ func TestOutOfTurnAckDeletes(t *testing.T) {
 		if _, forged := d.Header["Nats-Sequence"]; forged || len(d.Header["Nats-Msg-Id"]) != 1 {
 			t.Errorf("its headers are %v, want those that it was published with", d.Header)
 		}
-		if n := d.Begin(t.Context()); n != 0 || d.InProgress() != nil {
+		if n := begin(t, d); n != 0 || d.InProgress() != nil {
 			t.Errorf("begun %d times before", n)
 		}
 		if n == 1 {

@@ -214,14 +214,14 @@ func (o *overtaking) takeNext(ctx context.Context, subject string, look look) (f
 		Subject: msg.Subject, Header: msg.Header, Data: msg.Data, StreamSequence: msg.Sequence, Timestamp: msg.Time,
 		source: s, size: min(msg.size(), s.largest), numDelivered: 1, waiting: true, outOfTurn: true, made: look.made,
 	}
-	if d.begun, err = s.claims.take(ctx, d.key()); errors.Is(err, js.ErrKeyExists) {
+	if d.noted, err = s.claims.take(ctx, d.key()); errors.Is(err, js.ErrKeyExists) {
 		return true, nil // another worker has it, or had it and died: the consumer delivers it in its turn
 	}
 	if err != nil {
 		return false, err
 	}
 	if !s.inHand.hold(d) { // the consumer was faster
-		s.claims.end(d.key(), d.begun)
+		s.claims.end(d.key(), d.noted)
 		return true, nil
 	}
 	taken = d.size

@@ -21,14 +21,20 @@ type verb struct {
 // fakeDelivery is a capture in hand whose end is recorded.
 type fakeDelivery struct {
 	message  Message
-	begun    int // times that work on it was begun before and never ended
+	begun    int    // times that work on it was begun before and never ended
+	onBegin  func() // may be nil
 	extended chan struct{}
 	ended    chan verb
 	ackFails error
 }
 
-func (d *fakeDelivery) Message() Message          { return d.message }
-func (d *fakeDelivery) Begin(context.Context) int { return d.begun }
+func (d *fakeDelivery) Message() Message               { return d.message }
+func (d *fakeDelivery) Unfinished(context.Context) int { return d.begun }
+func (d *fakeDelivery) Begin(context.Context) {
+	if d.onBegin != nil {
+		d.onBegin()
+	}
+}
 func (d *fakeDelivery) Ack(context.Context) error {
 	d.ended <- verb{name: "ack"}
 	return d.ackFails

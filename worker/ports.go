@@ -20,13 +20,12 @@ type Message struct {
 // Delivery is a capture taken off the stream. Exactly one of Ack, Nak and Term ends it.
 type Delivery interface {
 	Message() Message
-	// Begin says that work on it begins, and returns how often that was said before, as far as is known, and never followed
-	// by an end: each time the worker died, or lost the stream.
-	Begin(context.Context) (unfinished int)
-	Ack(context.Context) error     // it is done with; returns once the stream has confirmed that
-	Nak(delay time.Duration) error // deliver it again after the delay
-	Term(reason string) error      // never deliver it again
-	InProgress() error             // start the time to acknowledge anew
+	Unfinished(context.Context) int // how often work on it was begun and, as far as is known, never ended: its worker died
+	Begin(context.Context)          // work on it begins now, which is noted for who gets it next; after Unfinished
+	Ack(context.Context) error      // it is done with; returns once the stream has confirmed that
+	Nak(delay time.Duration) error  // deliver it again after the delay
+	Term(reason string) error       // never deliver it again
+	InProgress() error              // start the time to acknowledge anew
 }
 
 // Source hands out captures. Next blocks until one is there or the context ends; it may be called from several

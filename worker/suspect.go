@@ -17,7 +17,7 @@ const fatalStarts = 3
 // and never ended, is run while all other lanes wait: if it was what killed its worker, it takes no other capture along, and
 // if it was not, because a machine failed or somebody pulled a plug, it costs the others the time of one capture.
 func (l *lane) runGuarded(ctx context.Context, j *job) error {
-	unfinished := j.delivery.Begin(ctx)
+	unfinished := j.delivery.Unfinished(ctx)
 	switch {
 	case unfinished >= fatalStarts:
 		return &messages.Refusal{Code: CodeKillsWorkers, Reason: fmt.Sprintf(
@@ -31,5 +31,6 @@ func (l *lane) runGuarded(ctx context.Context, j *job) error {
 		l.alone.RLock()
 		defer l.alone.RUnlock()
 	}
+	j.delivery.Begin(ctx) // not before: who only waits while another kills the worker is no suspect for it
 	return l.runStages(ctx, j)
 }

@@ -16,6 +16,15 @@ type company struct {
 	disturbed           int // times a suspect was not alone
 }
 
+// begin watches that work is noted as begun only when nobody is in its way.
+func (c *company) begin(suspect bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.suspects > 0 || suspect && c.now > 0 {
+		c.disturbed++
+	}
+}
+
 func (c *company) work(subject string) {
 	suspect := 0
 	if strings.HasSuffix(subject, ".suspect") {
@@ -52,6 +61,7 @@ func TestSuspectRunsAlone(t *testing.T) {
 			d.message.Subject, d.message.NumDelivered, d.begun = "captures.net.suspect", 3, 1+i%2
 			d.message.Data = capture(t, func(c *messages.Capture) { c.Receivers[0].Station = "suspect" })
 		}
+		d.onBegin = func() { c.begin(d.begun > 0) }
 		all = append(all, d)
 		b.source.captures <- d
 	}

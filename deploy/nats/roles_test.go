@@ -80,6 +80,7 @@ func (s *site) testWorker(t *testing.T) {
 		t.Error(err)
 	}
 	second = next(t, source)
+	second.Unfinished(within(t))
 	second.Begin(within(t)) // notes it among the claims
 	letter := &messages.DeadLetter{
 		Body: second.Data, Subject: second.Subject, Headers: second.Header, Reason: "not_msgpack", Sentence: "it is zeros", Time: time.Now(),
