@@ -48,7 +48,7 @@ it could not look at all: the server was not reached, or a flag makes no sense.`
 	o.nats.register(flags)
 	o.topology.registerNames(flags)
 	o.topology.registerLimits(flags)
-	flags.StringVar(&o.topology.profile, "profile", profileSingle, "single: one NATS server; cluster: three replicas of every stream")
+	o.topology.registerProfile(flags)
 	flags.StringSliceVar(&o.look.Monitors, "nats-monitor", nil, "monitoring port of the NATS server, or of each with commas, such as http://127.0.0.1:8222")
 	flags.StringVar(&o.look.Redis, "redis", "", "Redis of the workers, such as redis://127.0.0.1:6379")
 	flags.StringVar(&o.look.Runtime, "onnxruntime", "", "ONNX Runtime's shared library (default: what make brought into .cache)")

@@ -79,6 +79,7 @@ stand by and serve that they do. An exporter reads; the one thing it writes is t
 	}
 	nats.register(cmd.Flags())
 	names.registerNames(cmd.Flags())
+	names.registerProfile(cmd.Flags()) // of the lease's bucket
 	logs.register(cmd.Flags())
 	options.register(cmd.Flags())
 	cmd.Flags().StringVar(&listen, "http-listen", "127.0.0.1:9109", "address of /metrics, /livez and /readyz")

@@ -37,7 +37,7 @@ type topologyOptions struct {
 func (o *topologyOptions) register(flags *pflag.FlagSet) {
 	o.registerNames(flags)
 	o.registerLimits(flags)
-	flags.StringVar(&o.profile, "profile", profileSingle, "single: one NATS server; cluster: three replicas of every stream")
+	o.registerProfile(flags)
 	flags.BoolVar(&o.apply, "apply", false, "change live streams and consumers that are not as these flags say")
 }
 
@@ -52,6 +52,11 @@ func (o *topologyOptions) registerNames(flags *pflag.FlagSet) {
 	o.registerPrefix(flags)
 	flags.StringVar(&o.consumer, "consumer", o.consumer, "durable consumer that a pool of workers shares")
 	flags.StringVar(&o.filter, "filter", o.filter, "subjects of that pool; no two consumers may share a subject")
+}
+
+// registerProfile adds the flag that says how many copies there are of each stream.
+func (o *topologyOptions) registerProfile(flags *pflag.FlagSet) {
+	flags.StringVar(&o.profile, "profile", profileSingle, "single: one NATS server; cluster: three replicas of every stream")
 }
 
 // registerLimits adds the flags that bound streams and consumers.
