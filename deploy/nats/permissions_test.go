@@ -1,7 +1,9 @@
 package nats_test
 
 import (
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -42,6 +44,7 @@ func TestPermissions(t *testing.T) {
 	t.Run("nobody may without a key", s.testStrangers)
 	t.Run("accounts see nothing of each other", s.testAccounts)
 	t.Run("answers go where they are asked from", s.testAnswers)
+	t.Run("a key that is taken away is cut off", s.testRevocation)
 }
 
 // checkNothingRefused looks in the server's log, which tells what foxhunt would not: a role that lacks a permission without
@@ -212,5 +215,28 @@ func (s *site) testAnswers(t *testing.T) {
 	}
 	if n := stored(t, looking, jetstream.StreamCaptures, "captures.dcf.HB9ODP"); n != before+5 {
 		t.Errorf("%d captures of the station are stored; want %d", n, before+5)
+	}
+}
+
+// testRevocation puts another key in the place of a station's while the server runs.
+func (s *site) testRevocation(t *testing.T) {
+	station, other := s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP"), s.connect(t, "JO51xl.nk", "_INBOX_dcf.JO51xl")
+	was, now := s.raw(t, "HB9ODP.nk").Opts.Nkey, makeKey(t, s.path("new.nk"))
+	users, err := os.ReadFile(s.path("users.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(t, "users.conf", strings.ReplaceAll(string(users), was, now))
+	if err := s.process.Signal(syscall.SIGHUP); err != nil { // as nats-server --signal reload does
+		t.Fatal(err)
+	}
+	waitFor(t, "the end of the old key's connection", func() bool { return !station.Connected() })
+	if _, err := jetstream.Connect(within(t), s.options("HB9ODP.nk", "")); code(err) != jetstream.CodeNotAuthorized {
+		t.Errorf("with the old key: %v", err)
+	}
+	publish(t, s.connect(t, "new.nk", "_INBOX_dcf.HB9ODP"), "captures.dcf.HB9ODP")
+	publish(t, other, "captures.dcf.JO51xl")
+	if other.Reconnects() != 0 {
+		t.Error("another station was cut off, too")
 	}
 }

@@ -37,6 +37,7 @@ type site struct {
 	dir         string
 	url         string
 	log         *syncBuffer
+	process     *os.Process
 	environment []string                                        // of the server, beside the test's own
 	makeKey     func(t testing.TB, path string) (public string) // writes a new user's seed
 }
@@ -193,6 +194,7 @@ func (s *site) start(t testing.TB, config string, flags ...string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	s.process = cmd.Process
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }() // why it ended is in its log
 	t.Cleanup(func() {
