@@ -50,9 +50,11 @@ type Stats struct {
 	Dropped   uint64 `json:"dropped"` // values not stored because there was no room, or the tier did not answer
 	Damaged   uint64 `json:"damaged"` // values that failed their checksum or version, counted as misses as well
 	Evictions uint64 `json:"evictions"`
-	Entries   int64  `json:"entries"`   // -1: not known without asking the server for every key
-	Bytes     int64  `json:"bytes"`     // of keys and values; -1: not known
-	Available bool   `json:"available"` // false while calls are not made
+	// Waited is the time that all calls of Get took together: over Hits + Misses + Errors it is their mean.
+	Waited    time.Duration `json:"waited_ns"`
+	Entries   int64         `json:"entries"`   // -1: not known without asking the server for every key
+	Bytes     int64         `json:"bytes"`     // of keys and values; -1: not known
+	Available bool          `json:"available"` // false while calls are not made
 }
 
 // HitRate is the share of hits among all calls of Get, 0 to 1.

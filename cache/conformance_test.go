@@ -90,6 +90,14 @@ func TestConformance(t *testing.T) {
 		"redis cluster": func(t *testing.T) Cache {
 			return newRedis(t, RedisOptions{Addrs: []string{startCluster(t).Addr}, Cluster: true})
 		},
+		"redis by sentinel": func(t *testing.T) Cache {
+			sentinel := redistest.StartSentinel(t, "foxes", redistest.Start(t))
+			return newRedis(t, RedisOptions{Addrs: []string{sentinel.Addr}, MasterName: "foxes"})
+		},
+		"redis over TLS": func(t *testing.T) Cache {
+			addr, trust := startTLS(t)
+			return newRedis(t, RedisOptions{Addrs: []string{addr}, TLS: trust})
+		},
 		"tiered": func(t *testing.T) Cache {
 			return NewTiered(NewMemory(0, 0), newRedis(t, RedisOptions{URL: redistest.Start(t).URL()}))
 		},

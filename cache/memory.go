@@ -19,6 +19,7 @@ type Memory struct {
 	count *stats.Counter
 	sets  atomic.Uint64
 	drops atomic.Uint64
+	took  atomic.Int64 // ns that Get took
 	most  int64
 }
 
@@ -42,7 +43,10 @@ func NewMemory(maxBytes int64, ttl time.Duration) *Memory {
 
 // Get implements Cache.
 func (m *Memory) Get(_ context.Context, key Key) ([]byte, error) {
-	if v, ok := m.cache.GetIfPresent(key); ok {
+	start := time.Now()
+	v, ok := m.cache.GetIfPresent(key)
+	m.took.Add(int64(time.Since(start)))
+	if ok {
 		return v, nil
 	}
 	return nil, ErrMiss
@@ -76,6 +80,7 @@ func (m *Memory) Stats() []Stats {
 	s := m.count.Snapshot()
 	return []Stats{{
 		Tier: "memory", Hits: s.Hits, Misses: s.Misses, Sets: m.sets.Load(), Dropped: m.drops.Load(), Evictions: s.Evictions,
+		Waited:  time.Duration(m.took.Load()),
 		Entries: int64(m.cache.EstimatedSize()), Bytes: int64(m.cache.WeightedSize()), Available: true,
 	}}
 }

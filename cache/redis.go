@@ -42,6 +42,7 @@ type Redis struct {
 	done    sync.WaitGroup
 
 	hits, misses, errors, sets, dropped, damaged atomic.Uint64
+	took                                         atomic.Int64 // ns that Get took
 }
 
 // write is a value to store or, if flushed is set, a request to say that all before it is done.
@@ -90,6 +91,8 @@ func (r *Redis) Get(ctx context.Context, key Key) ([]byte, error) {
 		r.errors.Add(1)
 		return nil, ErrUnavailable
 	}
+	start := time.Now()
+	defer func() { r.took.Add(int64(time.Since(start))) }()
 	short, cancel := context.WithTimeout(ctx, r.budget)
 	defer cancel()
 	b, err := r.client.Get(short, redisKey(key)).Bytes()
@@ -148,40 +151,14 @@ func (r *Redis) Clear(ctx context.Context) error {
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
-	if cluster, ok := r.client.(*redis.ClusterClient); ok {
-		return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return clearNode(ctx, node) })
-	}
-	return clearNode(ctx, r.client)
-}
-
-// clearNode removes foxhunt's keys of one server, looking at all keys in pieces so that others are served in between.
-func clearNode(ctx context.Context, node redis.Cmdable) error {
-	var cursor uint64
-	for {
-		keys, next, err := node.Scan(ctx, cursor, prefix+"*", 1000).Result()
-		if err != nil {
-			return err
-		}
-		_, err = node.Pipelined(ctx, func(p redis.Pipeliner) error {
-			for _, key := range keys { // one by one: in a cluster they are of different slots
-				p.Unlink(ctx, key)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if cursor = next; cursor == 0 {
-			return nil
-		}
-	}
+	return r.each(ctx, clearKeys)
 }
 
 // Stats implements Cache. The server is not asked, so entries and bytes are not known.
 func (r *Redis) Stats() []Stats {
 	return []Stats{{
 		Tier: "redis", Hits: r.hits.Load(), Misses: r.misses.Load(), Errors: r.errors.Load(), Sets: r.sets.Load(),
-		Dropped: r.dropped.Load(), Damaged: r.damaged.Load(), Entries: -1, Bytes: -1, Available: !r.circuit.open.Load(),
+		Dropped: r.dropped.Load(), Damaged: r.damaged.Load(), Waited: time.Duration(r.took.Load()), Entries: -1, Bytes: -1, Available: !r.circuit.open.Load(),
 	}}
 }
 

@@ -96,7 +96,7 @@ func TestModel(t *testing.T) {
 func TestCache(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	tiers := []CacheTier{
-		{Tier: "memory", Hits: 5, Misses: 7, Entries: 3, Bytes: 4096, Available: true},
+		{Tier: "memory", Hits: 5, Misses: 7, Waited: 0.5, Evictions: 8, Dropped: 9, Entries: 3, Bytes: 4096, Available: true},
 		{Tier: "redis", Hits: 1, Misses: 2, Errors: 4, Entries: -1, Bytes: -1},
 	}
 	NewCache(registry, func() []CacheTier { return tiers })
@@ -107,6 +107,12 @@ func TestCache(t *testing.T) {
 		foxhunt_cache_tier_misses_total{tier="redis"} 2
 		foxhunt_cache_tier_errors_total{tier="memory"} 0
 		foxhunt_cache_tier_errors_total{tier="redis"} 4
+		foxhunt_cache_tier_lookup_seconds_total{tier="memory"} 0.5
+		foxhunt_cache_tier_lookup_seconds_total{tier="redis"} 0
+		foxhunt_cache_tier_evictions_total{tier="memory"} 8
+		foxhunt_cache_tier_evictions_total{tier="redis"} 0
+		foxhunt_cache_tier_dropped_total{tier="memory"} 9
+		foxhunt_cache_tier_dropped_total{tier="redis"} 0
 		foxhunt_cache_entries{tier="memory"} 3
 		foxhunt_cache_bytes{tier="memory"} 4096
 		foxhunt_cache_available{tier="memory"} 1

@@ -37,6 +37,9 @@ func encodePrediction(p *contract.Prediction) []byte {
 	return b
 }
 
+// DecodePrediction reads what workers keep in a cache. An error says that they take it for a miss.
+func DecodePrediction(b []byte) (contract.Prediction, error) { return decodePrediction(b) }
+
 func decodePrediction(b []byte) (p contract.Prediction, err error) {
 	const head = 3 + 6*8
 	if len(b) < head || b[0] != predictionVersion || len(b) != head+int(b[1])+8*int(b[2]) {

@@ -3,6 +3,7 @@ package redistest
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -17,15 +18,32 @@ import (
 type Server struct {
 	Addr   string // 127.0.0.1:port
 	Socket string // path of the unix socket
+	config string // path of a configuration file, or ""
 	args   []string
 	cmd    *exec.Cmd
 	out    *bytes.Buffer
 	exited chan struct{}
 }
 
+// StartSentinel starts a sentinel that watches master under a name.
+func StartSentinel(t testing.TB, name string, master *Server) *Server {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "sentinel.conf") // which the sentinel rewrites
+	text := fmt.Sprintf("sentinel monitor %s 127.0.0.1 %d 1\n", name, master.Port(t))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return begin(t, file, "--sentinel")
+}
+
 // Start starts redis-server with these arguments added. Without the program the test is skipped, or, where the environment
 // has CI=true, fails.
 func Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	return begin(t, "", append([]string{"--save", "", "--appendonly", "no"}, args...)...)
+}
+
+func begin(t testing.TB, config string, args ...string) *Server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -39,7 +57,7 @@ func Start(t testing.TB, args ...string) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &Server{Socket: filepath.Join(dir, "s"), args: append([]string{"--dir", dir, "--save", "", "--appendonly", "no"}, args...)}
+	s := &Server{Socket: filepath.Join(dir, "s"), config: config, args: append([]string{"--dir", dir}, args...)}
 	t.Cleanup(s.Kill)
 	for range 5 { // another program may take the port between our look and the server's start
 		s.Addr = freeAddr(t)
@@ -65,6 +83,9 @@ func (s *Server) start() error {
 		return err
 	}
 	args := append([]string{"--bind", "127.0.0.1", "--port", port, "--unixsocket", s.Socket}, s.args...)
+	if s.config != "" {
+		args = append([]string{s.config}, args...)
+	}
 	s.out = &bytes.Buffer{}
 	s.cmd = exec.Command("redis-server", args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out

@@ -70,8 +70,13 @@ func (p *workerProcess) openCache(ctx context.Context) error {
 		near = cache.NewMemory(p.options.cacheBytes, p.options.cacheTTL)
 		p.cache = near
 	}
-	if p.options.redis != "" {
-		redis, err := cache.NewRedis(ctx, cache.RedisOptions{URL: p.options.redis, TTL: p.options.cacheTTL, Log: p.log})
+	if p.options.redis.given() {
+		o, err := p.options.redis.options()
+		if err != nil {
+			return err
+		}
+		o.TTL, o.Log = p.options.cacheTTL, p.log
+		redis, err := cache.NewRedis(ctx, o)
 		if err != nil {
 			return err
 		}
@@ -88,6 +93,7 @@ func cacheTiers(c cache.Cache) (tiers []metrics.CacheTier) {
 	for _, s := range c.Stats() {
 		tiers = append(tiers, metrics.CacheTier{
 			Tier: s.Tier, Hits: float64(s.Hits), Misses: float64(s.Misses), Errors: float64(s.Errors),
+			Waited: s.Waited.Seconds(), Evictions: float64(s.Evictions), Dropped: float64(s.Dropped),
 			Entries: float64(s.Entries), Bytes: float64(s.Bytes), Available: s.Available,
 		})
 	}

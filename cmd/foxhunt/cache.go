@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"foxhunt/cache"
+	"foxhunt/worker"
+)
+
+// cacheTime bounds what these commands take; a walk over all keys of a large server takes its time.
+const cacheTime = 5 * time.Minute
+
+func newCache() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cache",
+		Short: "Look at the fixes that workers keep in Redis, and remove them",
+		Long: `Look at the fixes that workers keep in Redis, and remove them. Only foxhunt's own keys are touched.
+
+Each worker's memory is a cache of its own, before Redis: its /metrics tell of it, and what is removed here may stay
+there until --cache-ttl is over.`,
+	}
+	cmd.AddCommand(newCacheStats(), newCacheKeys(), newCacheGet(), newCacheDelete(), newCacheClear())
+	return cmd
+}
+
+// onRedis makes a command that works on a Redis which must be there.
+func onRedis(cmd *cobra.Command, run func(ctx context.Context, r *cache.Redis, out io.Writer, args []string) error) *cobra.Command {
+	var o redisOptions
+	o.register(cmd.Flags(), "Redis of the workers, such as redis://127.0.0.1:6379")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !o.given() {
+			return errors.New("no Redis is named; want for example --redis redis://127.0.0.1:6379")
+		}
+		options, err := o.options()
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), cacheTime)
+		defer cancel()
+		r, err := cache.NewRedis(ctx, options)
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		if err := r.Ping(ctx); err != nil {
+			return fmt.Errorf("no answer from Redis: %w", err)
+		}
+		return run(ctx, r, cmd.OutOrStdout(), args)
+	}
+	return cmd
+}
+
+func newCacheStats() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "stats", Short: "How many fixes Redis holds, and how much memory they take", Args: cobra.NoArgs,
+		Example: "  foxhunt cache stats --redis redis://127.0.0.1:6379",
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return onRedis(cmd, func(ctx context.Context, r *cache.Redis, out io.Writer, _ []string) error {
+		holdings, err := r.Holdings(ctx)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return json.NewEncoder(out).Encode(holdings)
+		}
+		_, err = fmt.Fprintf(out, "%d fixes, %d bytes of memory\n", holdings.Keys, holdings.Bytes)
+		return err
+	})
+}
+
+func newCacheKeys() *cobra.Command {
+	var limit int
+	cmd := &cobra.Command{
+		Use: "keys", Short: "List keys, in no order", Args: cobra.NoArgs,
+		Example: "  foxhunt cache keys --redis redis://127.0.0.1:6379 --limit 10",
+	}
+	cmd.Flags().IntVar(&limit, "limit", 100, "list at most so many")
+	return onRedis(cmd, func(ctx context.Context, r *cache.Redis, out io.Writer, _ []string) error {
+		keys, err := r.Keys(ctx, limit)
+		for _, key := range keys {
+			fmt.Fprintln(out, hex.EncodeToString(key[:]))
+		}
+		return err
+	})
+}
+
+func newCacheGet() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "get KEY...", Short: "Show what is kept under keys", Args: cobra.MinimumNArgs(1),
+		Example: "  foxhunt cache get --redis redis://127.0.0.1:6379 $(foxhunt cache keys --redis redis://127.0.0.1:6379 --limit 1)",
+	}
+	return onRedis(cmd, func(ctx context.Context, r *cache.Redis, out io.Writer, args []string) error {
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "KEY\tVALID FOR\tX\tY\tCONFIDENCE")
+		for _, text := range args {
+			key, err := cache.ParseKey(text)
+			if err != nil {
+				return err
+			}
+			value, left, err := r.Look(ctx, key)
+			if err != nil {
+				return fmt.Errorf("%s: %w", text, err)
+			}
+			p, err := worker.DecodePrediction(value)
+			if err != nil {
+				return fmt.Errorf("%s: %w", text, err)
+			}
+			fmt.Fprintf(table, "%s\t%v\t%g\t%g\t%.2f\n", text, left.Round(time.Second), p.X, p.Y, p.Confidence)
+		}
+		fmt.Fprintln(table, "\nX and Y are as the model answered: metres about the receivers' centroid, or degrees.")
+		return table.Flush()
+	})
+}
+
+func newCacheDelete() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "delete KEY...", Short: "Remove what is kept under keys", Args: cobra.MinimumNArgs(1),
+		Example: "  foxhunt cache delete --redis redis://127.0.0.1:6379 $(foxhunt cache keys --redis redis://127.0.0.1:6379 --limit 1)",
+	}
+	return onRedis(cmd, func(ctx context.Context, r *cache.Redis, _ io.Writer, args []string) error {
+		for _, text := range args {
+			key, err := cache.ParseKey(text)
+			if err != nil {
+				return err
+			}
+			if err := r.Delete(ctx, key); err != nil {
+				return fmt.Errorf("%s: %w", text, err)
+			}
+		}
+		return nil
+	})
+}
+
+func newCacheClear() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "clear", Short: "Remove all of foxhunt's keys, and no others", Args: cobra.NoArgs,
+		Example: "  foxhunt cache clear --redis redis://127.0.0.1:6379",
+	}
+	return onRedis(cmd, func(ctx context.Context, r *cache.Redis, out io.Writer, _ []string) error {
+		before, err := r.Holdings(ctx)
+		if err != nil {
+			return err
+		}
+		if err := r.Clear(ctx); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "%d fixes removed\n", before.Keys)
+		return err
+	})
+}
