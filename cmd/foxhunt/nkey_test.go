@@ -46,3 +46,22 @@ func TestNKey(t *testing.T) {
 		t.Error("a key in a folder that is not there")
 	}
 }
+
+// TestCredentials expects of every command that connects that it takes every kind of credentials.
+func TestCredentials(t *testing.T) {
+	connecting := 0
+	for _, c := range commands(newRoot()) {
+		if c.Flags().Lookup("nats") == nil {
+			continue
+		}
+		connecting++
+		for _, flag := range []string{"nats-creds", "nats-nkey", "nats-ca", "nats-cert", "nats-key", "nats-inbox"} {
+			if c.Flags().Lookup(flag) == nil {
+				t.Errorf("%s has no --%s", c.CommandPath(), flag)
+			}
+		}
+	}
+	if connecting < 8 {
+		t.Errorf("only %d commands connect", connecting)
+	}
+}
