@@ -106,6 +106,9 @@ func (o *workerOptions) settle() error {
 	if _, err := o.topology.topology(); err != nil {
 		return err
 	}
+	if most := o.topology.maxAckPending; most < o.Lanes {
+		return fmt.Errorf("max-ack-pending is %d, fewer than this worker's %d lanes alone", most, o.Lanes)
+	}
 	return o.Validate()
 }
 

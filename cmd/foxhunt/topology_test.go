@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +73,14 @@ func TestTopologyFlags(t *testing.T) {
 		if _, err := topologyFlags(t, c.flag, c.value).topology(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s %s: %v; want %q", c.flag, c.value, err, c.says)
 		}
+	}
+}
+
+// TestLanesAndPending expects a worker not to ask for less in flight than it works on.
+func TestLanesAndPending(t *testing.T) {
+	t.Parallel()
+	if err := workerFlags(t, "--lanes", "8", "--max-ack-pending", "7").settle(); err == nil || !strings.Contains(err.Error(), "fewer than this worker's 8 lanes") {
+		t.Errorf("8 lanes and 7 in flight: %v", err)
 	}
 }
 
@@ -182,4 +192,28 @@ func TestUpIsOneServer(t *testing.T) {
 	if err := up.serve(t.Context(), modeltest.Runtime(t), io.Discard, quietLog()); err == nil || !strings.Contains(err.Error(), "on this machine only") {
 		t.Errorf("up --nats-listen 0.0.0.0:0: %v", err)
 	}
+}
+
+// TestDefaultsAreDocumented holds the table of docs/operations.md against the flags.
+func TestDefaultsAreDocumented(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]string{}
+	for _, row := range regexp.MustCompile(`(?m)^\| (`+"`--.*?`"+`) \| (.*?) \|`).FindAllStringSubmatch(string(doc), -1) {
+		defaults := strings.Split(strings.ReplaceAll(row[2], "`", ""), ", ")
+		for i, flag := range strings.Split(strings.ReplaceAll(row[1], "`", ""), ", ") {
+			documented[strings.TrimPrefix(flag, "--")] = strings.Replace(defaults[i], "none", "", 1)
+		}
+	}
+	var o topologyOptions
+	set := pflag.NewFlagSet("topology", pflag.ContinueOnError)
+	o.register(set)
+	set.VisitAll(func(f *pflag.Flag) {
+		if value, ok := documented[f.Name]; f.Name != "apply" && (!ok || value != f.DefValue) {
+			t.Errorf("docs/operations.md has %q as the default of --%s; it is %q", value, f.Name, f.DefValue)
+		}
+	})
 }

@@ -20,7 +20,7 @@ func newWorker() *cobra.Command {
 		Long: `Pull captures from NATS, locate what they heard, publish the fixes.
 
 Any number of workers may share the stream. SIGTERM and Ctrl-C stop a worker cleanly: it pulls no more,
-finishes what it has, and gives back what it cannot finish within --grace.
+finishes what it has, and gives back what it cannot finish within --grace. A second signal ends it at once.
 
 What a capture says of its stations is believed only as far as its subject: on captures.dcf.HB9ODP station HB9ODP
 may speak, and nobody else. Sources that bring several stations' recordings together, as publish --bundle and
