@@ -15,10 +15,10 @@ import (
 // Options say where to look.
 type Options struct {
 	NATS     jetstream.Options
-	Topology jetstream.Topology // as it should be
-	Monitors []string           // base URLs of NATS servers' monitoring ports
-	Redis    string             // URL; empty: none
-	Runtime  string             // ONNX Runtime's library; empty: looked for
+	Topology jetstream.Topology  // as it should be
+	Monitors []string            // base URLs of NATS servers' monitoring ports
+	Redis    *cache.RedisOptions // nil: none
+	Runtime  string              // ONNX Runtime's library; empty: looked for
 	Load     func(*model.Runtime) (*model.Model, error)
 	DataDir  string        // JetStream's folder, if it is on this machine
 	Look     time.Duration // how long to watch captures flow
@@ -57,11 +57,11 @@ func within[T any](ctx context.Context, call func() (T, error)) Fact[T] {
 // fact makes a fact of a call's results.
 func fact[T any](value T, err error) Fact[T] { return Fact[T]{value, err} }
 
-func gatherRedis(ctx context.Context, url string) Fact[cache.RedisState] {
-	if url == "" {
+func gatherRedis(ctx context.Context, o *cache.RedisOptions) Fact[cache.RedisState] {
+	if o == nil {
 		return Fact[cache.RedisState]{Err: notAsked("no Redis was named")}
 	}
-	return fact(cache.InspectRedis(ctx, cache.RedisOptions{URL: url}))
+	return fact(cache.InspectRedis(ctx, *o))
 }
 
 // gatherRuntime loads the library and the model, as a worker would, and lets go of both.

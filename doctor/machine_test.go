@@ -20,7 +20,11 @@ import (
 // redisOnly looks at nothing but a Redis.
 func redisOnly(t testing.TB, url string) findings {
 	t.Helper()
-	f := &Facts{Redis: gatherRedis(soon(t), url)}
+	var options *cache.RedisOptions
+	if url != "" {
+		options = &cache.RedisOptions{URL: url}
+	}
+	f := &Facts{Redis: gatherRedis(soon(t), options)}
 	all := findings{}
 	for _, check := range []func(*Facts) []Finding{checkRedis, checkRedisMemory, checkRedisVersion} {
 		for _, finding := range check(f) {

@@ -20,6 +20,7 @@ type doctorOptions struct {
 	nats     natsOptions
 	topology topologyOptions
 	look     doctor.Options
+	redis    redisOptions
 	model    string
 	timeout  time.Duration
 	json     bool
@@ -50,7 +51,7 @@ it could not look at all: the server was not reached, or a flag makes no sense.`
 	o.topology.registerLimits(flags)
 	o.topology.registerProfile(flags)
 	flags.StringSliceVar(&o.look.Monitors, "nats-monitor", nil, "monitoring port of the NATS server, or of each with commas, such as http://127.0.0.1:8222")
-	flags.StringVar(&o.look.Redis, "redis", "", "Redis of the workers, such as redis://127.0.0.1:6379")
+	o.redis.register(flags, "Redis of the workers, such as redis://127.0.0.1:6379")
 	flags.StringVar(&o.look.Runtime, "onnxruntime", "", "ONNX Runtime's shared library (default: what make brought into .cache)")
 	flags.StringVar(&o.model, "model", "grid", "model of the workers: grid (built in), or an ONNX file")
 	flags.StringVar(&o.look.DataDir, "data-dir", "", "folder of JetStream's files, where it is on this machine")
@@ -67,6 +68,13 @@ func (o *doctorOptions) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	if o.look.Topology, err = o.topology.topology(); err != nil {
 		return notLooked(err)
+	}
+	if o.redis.given() {
+		redis, err := o.redis.options()
+		if err != nil {
+			return notLooked(err)
+		}
+		o.look.Redis = &redis
 	}
 	o.nats.Name = "foxhunt doctor"
 	o.look.NATS = o.nats.Options
