@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
 
 	"foxhunt/messages"
@@ -68,6 +69,9 @@ const lookBytes = 8 << 20
 // captures are large, it also asks for the oldest capture and for how many are in flight, which costs two captures' bytes
 // for each. The rest the server answers from an index in memory: 1,000 subjects take it about a millisecond.
 func (c *Conn) Lag(ctx context.Context, t Topology, worst int) (Lag, error) {
+	if !c.Connected() { // questions would wait for the connection
+		return Lag{}, explain(t.Captures.Name, nats.ErrDisconnected)
+	}
 	lag := Lag{Time: time.Now().UTC(), Stream: t.Captures.Name, Consumer: t.Workers.Durable, Subjects: []SubjectLag{}}
 	before, err := c.consumerInfo(ctx, t.Captures.Name, t.Workers.Durable)
 	if err != nil {

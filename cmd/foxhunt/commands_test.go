@@ -530,23 +530,6 @@ func TestWatchTimeout(t *testing.T) {
 	}
 }
 
-// TestLagUntilStopped expects lag without --once to go on until it is told to stop.
-func TestLagUntilStopped(t *testing.T) {
-	h := newHouse(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	var out syncBuffer
-	root := newRoot()
-	root.SetArgs([]string{"lag", "--nats", h.server.ClientURL(), "--interval", "10ms"})
-	root.SetOut(&out)
-	ended := make(chan error, 1)
-	go func() { ended <- root.ExecuteContext(ctx) }()
-	waitFor(t, "three readings", func() bool { return strings.Count(out.String(), "0 captures") >= 3 })
-	cancel()
-	if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-}
-
 // TestModelBuild expects the file to be the model that is built in.
 func TestModelBuild(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "grid.onnx")

@@ -142,13 +142,10 @@ func (e *exporter) lead(ctx context.Context) error {
 	}
 }
 
-// readingTime is how long a reading may take.
-const readingTime = 10 * time.Second
-
-// poll takes one reading.
+// poll takes one reading, which may last as long as the pause between two.
 func (e *exporter) poll(ctx context.Context) {
 	began := time.Now()
-	asking, cancel := context.WithTimeout(ctx, readingTime)
+	asking, cancel := context.WithTimeout(ctx, max(e.options.interval, time.Second))
 	lag, err := e.conn.Lag(asking, e.topology, e.options.oldest)
 	cancel()
 	if ctx.Err() != nil {

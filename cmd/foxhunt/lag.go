@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"math"
-	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -57,9 +55,13 @@ the age of the first, DEAD LETTERS counts what is kept of captures that could no
 			if v.topology, err = names.topology(); err != nil {
 				return err
 			}
-			v.out, v.log = cmd.OutOrStdout(), slog.New(slog.NewTextHandler(os.Stderr, nil))
+			v.out, v.log = cmd.OutOrStdout(), slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
 			nats.Log = v.log
-			if v.conn, err = nats.connect(cmd.Context(), "lag"); err != nil {
+			connect := nats.connect
+			if v.once {
+				connect = nats.connectSoon
+			}
+			if v.conn, err = connect(cmd.Context(), "lag"); err != nil {
 				return err
 			}
 			defer v.conn.Close()
@@ -82,7 +84,7 @@ func (v *lagView) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case v.once || err != nil && !passing(err):
+		case v.once || err != nil && !isPassing(err):
 			return err
 		case err != nil && !v.failing:
 			v.log.Warn("the lag cannot be read, trying again", "error", err)
@@ -98,11 +100,8 @@ func (v *lagView) run(ctx context.Context) error {
 	}
 }
 
-// passing reports whether the same may succeed later without anybody's doing.
-func passing(err error) bool {
-	var e *jetstream.Error
-	return errors.As(err, &e) && e.Passing()
-}
+// readingTime is how long a reading may take.
+const readingTime = 10 * time.Second
 
 // show takes and shows one reading.
 func (v *lagView) show(ctx context.Context) error {
