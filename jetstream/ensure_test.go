@@ -211,6 +211,29 @@ func TestRefusedInbox(t *testing.T) {
 	}
 }
 
+// A worker that may look at its consumer and not pull from it is told so at once, and tries again until it may.
+func TestRefusedPull(t *testing.T) {
+	t.Parallel()
+	url := startServer(t, &server.Options{Users: []*server.User{{Username: "w", Password: "pw", Permissions: &server.Permissions{
+		Publish: &server.SubjectPermission{Deny: []string{"$JS.API.CONSUMER.MSG.NEXT.CAPTURES.workers"}},
+	}}}})
+	var log logBuffer
+	c := connect(t, jetstream.Options{URL: strings.Replace(url, "//", "//w:pw@", 1), Log: log.logger()})
+	if _, err := c.Ensure(t.Context(), jetstream.DefaultTopology()); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	newSource(t, c, jetstream.DefaultTopology(), jetstream.SourceOptions{})
+	waitFor(t, "a word about the refusal", func() bool { return strings.Contains(log.String(), "the server refuses the pull") })
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("it took %v, as long as a time-out", took)
+	}
+	waitFor(t, "more attempts", func() bool { return c.AsyncErrors() >= 3 })
+	if n := strings.Count(log.String(), "pulling captures was interrupted"); n != 1 {
+		t.Errorf("it was said %d times, want once:\n%s", n, log.String())
+	}
+}
+
 // clusterOptions are those of three servers that know each other.
 func clusterOptions(t testing.TB) []*server.Options {
 	t.Helper()

@@ -43,6 +43,8 @@ func (s *Source) pull(messages, bytes int) (got int, end pullEnd) {
 		return 0, endRefused
 	}
 	api := "$JS.API.CONSUMER.MSG.NEXT." + s.topology.Captures.Name + "." + s.topology.Workers.Durable
+	refused, done := s.conn.refusals.notice(api)
+	defer done()
 	if err := s.conn.nc.PublishRequest(api, reply, body); err != nil {
 		return 0, endDown
 	}
@@ -66,6 +68,8 @@ func (s *Source) pull(messages, bytes int) (got int, end pullEnd) {
 			if end, ended := endOf(code, text); ended {
 				return got, end
 			}
+		case <-refused:
+			return got, endRefused
 		case <-status:
 			return got, endDown
 		case <-silence.C:

@@ -39,6 +39,19 @@ func (r *refusals) heed(ctx context.Context, mine func(subject string) bool, cal
 	return err
 }
 
+// notice returns a channel that hears when subject, or answers at all, are refused, and a function that ends that.
+func (r *refusals) notice(subject string) (refused <-chan struct{}, end func()) {
+	ch := make(chan struct{}, 1)
+	w := &waiter{mine: func(s string) bool { return s == subject }, answers: true, end: func(error) {
+		select {
+		case ch <- struct{}{}:
+		default:
+		}
+	}}
+	r.add(w)
+	return ch, func() { r.remove(w) }
+}
+
 func (r *refusals) add(w *waiter) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
