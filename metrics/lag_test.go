@@ -227,6 +227,35 @@ func TestHostileSubjects(t *testing.T) {
 		foxhunt_subject_lag_captures{subject="captures.\"\n"} 64`, lagMetric)
 }
 
+// FuzzSubjects wants a scrape of any two subjects to hold their captures, whatever they are.
+func FuzzSubjects(f *testing.F) {
+	f.Add("captures.net.a", "captures.net.b")
+	f.Add("captures.\xff", "captures.\xfe")
+	f.Add("other", strings.Repeat("\xff", 100))
+	f.Fuzz(func(t *testing.T, one, two string) {
+		c, registry := leading(1)
+		c.Set(Lag{Subjects: captures(map[string]float64{one: 1, two: 2})}, 0)
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sum, want float64 = 0, 3
+		if one == two {
+			want = 2
+		}
+		for _, family := range families {
+			if family.GetName() == lagMetric {
+				for _, m := range family.GetMetric() {
+					sum += m.GetGauge().GetValue()
+				}
+			}
+		}
+		if sum != want {
+			t.Errorf("%q and %q: %g captures; want %g", one, two, sum, want)
+		}
+	})
+}
+
 // TestLagForAYear sees a new subject with every reading, as bundles of recordings make them.
 func TestLagForAYear(t *testing.T) {
 	c, _ := leading(3)
