@@ -136,7 +136,7 @@ func age(info *js.StreamInfo, stored time.Time) *float64 {
 func (c *Conn) consumerInfo(ctx context.Context, stream, consumer string) (*js.ConsumerInfo, error) {
 	var info js.ConsumerInfo
 	if err := c.askAPI(ctx, "$JS.API.CONSUMER.INFO."+stream+"."+consumer, nil, &info); err != nil {
-		return nil, c.explain(consumer, err)
+		return nil, c.explain(stream, err)
 	}
 	return &info, nil
 }
