@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
@@ -17,7 +18,7 @@ import (
 const ReasonMaxDeliveries = "max_deliveries"
 
 // PublishDead stores a dead letter and returns once the server has confirmed it, trying again until ctx ends. sequence is
-// the capture's in its stream: a second attempt at the same capture stores nothing new. A letter that is too large goes
+// the capture's in its stream. A second attempt at the same capture stores nothing new. A letter that is too large goes
 // without the original's headers. Only after this may the capture be terminated.
 func (c *Conn) PublishDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) error {
 	err := c.publishDead(ctx, sequence, d)
@@ -33,7 +34,22 @@ func (c *Conn) PublishDead(ctx context.Context, sequence uint64, d *messages.Dea
 func (c *Conn) publishDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) error {
 	body, headers := d.Encode()
 	msg := &nats.Msg{Subject: messages.DeadSubject(d.Subject), Data: body, Header: nats.Header(headers)}
-	subject := sha256.Sum256([]byte(d.Subject)) // itself it may be long, or no text
-	msg.Header.Set(js.MsgIDHeader, fmt.Sprintf("dead.%d.%x", sequence, subject[:16]))
+	msg.Header.Set(js.MsgIDHeader, deadID(sequence, d))
 	return c.publishUntilStored(ctx, msg)
+}
+
+// deadID is the id of a capture's dead letter: made of its own id and content, because a capture that was published again
+// after the server had crashed has another sequence; made of its sequence where it has no id, because two messages may
+// be alike.
+func deadID(sequence uint64, d *messages.DeadLetter) string {
+	id := nats.Header(d.Headers).Get(js.MsgIDHeader)
+	if id == "" {
+		id = strconv.FormatUint(sequence, 10)
+	}
+	hash := sha256.New()
+	for _, part := range []string{d.Subject, id} {
+		fmt.Fprintf(hash, "%d:%s", len(part), part)
+	}
+	hash.Write(d.Body)
+	return fmt.Sprintf("dead.%x", hash.Sum(nil)[:16])
 }

@@ -66,18 +66,28 @@ func TestPublishDeadOnce(t *testing.T) {
 		Body: body, Subject: "captures.net.a", Headers: map[string][]string{"Nats-Msg-Id": {"id-1"}},
 		Reason: "bad_rate", Sentence: "rx[1].rate is 0\nwant more", Deliveries: 2, Worker: "w1", Time: time.Now(),
 	}
-	for range 2 { // the second attempt at the same capture stores nothing
-		if err := c.PublishDead(t.Context(), 42, letter); err != nil {
+	for sequence := range uint64(3) { // the same capture: tried again, or published again after a crash of the server
+		if err := c.PublishDead(t.Context(), 42+sequence/2, letter); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := c.PublishDead(t.Context(), 43, letter); err != nil { // another capture
-		t.Fatal(err)
+	other, nameless := *letter, *letter
+	other.Headers = map[string][]string{"Nats-Msg-Id": {"id-2"}}
+	nameless.Headers = nil // two alike, as far as anybody can tell, are two by their sequence
+	for sequence, l := range []*messages.DeadLetter{&other, &nameless, &nameless} {
+		if err := c.PublishDead(t.Context(), uint64(50+sequence), l); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for _, d := range deadLetters(t, srv.ClientURL(), 2) {
-		if !bytes.Equal(d.Body, body) || d.Reason != "bad_rate" || d.Headers["Nats-Msg-Id"][0] != "id-1" || d.Deliveries != 2 {
+	ids := map[string]int{}
+	for _, d := range deadLetters(t, srv.ClientURL(), 4) {
+		ids[strings.Join(d.Headers["Nats-Msg-Id"], "")]++
+		if !bytes.Equal(d.Body, body) || d.Reason != "bad_rate" || d.Deliveries != 2 {
 			t.Errorf("dead letter %+v", d)
 		}
+	}
+	if ids["id-1"] != 1 || ids["id-2"] != 1 || ids[""] != 2 {
+		t.Errorf("letters by id: %v; want one of each, and both of those without", ids)
 	}
 }
 

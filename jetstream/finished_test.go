@@ -14,7 +14,9 @@ import (
 func TestSweepLeavesWhatWasFinished(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
-	body := func(id string) []byte { return slices.Concat([]byte{0x81, 0xa2, 'i', 'd', 0xd9, byte(len(id))}, []byte(id)) }
+	body := func(id string) []byte {
+		return slices.Concat([]byte{0x81, 0xa2, 'i', 'd', 0xd9, byte(len(id))}, []byte(id))
+	}
 	ids := map[string]string{}
 	for _, subject := range []string{"captures.net.fixed", "captures.net.dead", "captures.net.neither"} {
 		ids[subject] = messages.NewCaptureID()

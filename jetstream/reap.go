@@ -114,7 +114,22 @@ func (r *reaper) follow(ctx context.Context, a advisory) error {
 	if a.Time.Before(m.Time) {
 		return nil // the stream was made anew: this is not the capture that the advisory means
 	}
-	return r.bury(ctx, m, a.Deliveries, fmt.Sprintf("delivered %d times to %s and never finished", a.Deliveries, a.Consumer))
+	return r.clear(ctx, m, a.Deliveries, fmt.Sprintf("delivered %d times to %s and never finished", a.Deliveries, a.Consumer))
+}
+
+// clear takes a capture that nobody delivers any more off the work queue: it buries it, unless it was finished before: its
+// fix was stored and its acknowledgement lost, or the server brought it back when it started again.
+func (r *reaper) clear(ctx context.Context, m StreamMessage, deliveries int, sentence string) error {
+	finished, err := r.finished(ctx, m)
+	if err != nil {
+		return err
+	}
+	if finished {
+		r.conn.log.Info("a capture that was finished before is removed", "subject", m.Subject, "sequence", m.Sequence)
+		_, err := r.conn.deleteMessage(ctx, r.topology.Captures.Name, m.Sequence)
+		return err
+	}
+	return r.bury(ctx, m, deliveries, sentence)
 }
 
 // bury copies a capture to the dead letters, then removes it. Of several processes that bury the same one, the stream of

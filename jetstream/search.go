@@ -59,8 +59,8 @@ func (c *Conn) search(ctx context.Context, name, filter string, since time.Time,
 	if sequence == 0 {
 		return Heard{}, false, nil
 	}
-	msg, err := stream.GetMsg(ctx, sequence)
-	if errors.Is(err, js.ErrMsgNotFound) { // it went meanwhile
+	msg, err := c.direct(ctx, name, map[string]any{"seq": sequence})
+	if errors.Is(err, ErrNoMessage) { // it went meanwhile
 		return Heard{}, false, nil
 	}
 	if err != nil {

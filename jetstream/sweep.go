@@ -138,26 +138,12 @@ func (r *reaper) buryUpTo(ctx context.Context, filter string, sequence, last uin
 		if err != nil {
 			return err
 		}
-		if err := r.clear(ctx, m, maxDeliver); err != nil {
+		sentence := fmt.Sprintf("%s delivers it no more, up to %d times are allowed, and it was never finished; no advisory told of it",
+			r.topology.Workers.Durable, maxDeliver)
+		if err := r.clear(ctx, m, max(maxDeliver, 0), sentence); err != nil {
 			return err
 		}
 		sequence = m.Sequence + 1
 	}
 	return nil
-}
-
-// clear takes a capture that nobody delivers any more off the work queue: it buries it, unless it was finished before.
-func (r *reaper) clear(ctx context.Context, m StreamMessage, maxDeliver int) error {
-	finished, err := r.finished(ctx, m)
-	if err != nil {
-		return err
-	}
-	if finished {
-		r.conn.log.Info("a capture that was finished came back with the server's restart, and is removed", "subject", m.Subject, "sequence", m.Sequence)
-		_, err := r.conn.deleteMessage(ctx, r.topology.Captures.Name, m.Sequence)
-		return err
-	}
-	sentence := fmt.Sprintf("%s delivers it no more, up to %d times are allowed, and it was never finished; no advisory told of it",
-		r.topology.Workers.Durable, maxDeliver)
-	return r.bury(ctx, m, max(maxDeliver, 0), sentence)
 }

@@ -10,8 +10,9 @@ import (
 // CodeKillsWorkers is the code of a capture on which workers died again and again.
 const CodeKillsWorkers = "kills_workers"
 
-// fatalStarts is how often work on a capture may be begun without ever ending.
-const fatalStarts = 3
+// fatalStarts is how often work on a capture may be begun without ever ending. A worker that dies for another reason while a
+// suspect runs alone makes that one look guilty, so one or two more are not proof enough.
+const fatalStarts = 5
 
 // runGuarded passes the job through the stages, side by side with other lanes. A suspect, on which work was begun before
 // and never ended, is run while all other lanes wait: if it was what killed its worker, it takes no other capture along, and
