@@ -27,6 +27,7 @@ type lane struct {
 	attempts int   // deliveries after which a failing capture is buried
 	keyer    Keyer // nil without a cache
 	stages   []stage
+	watch    *time.Timer // runs while a capture is computed
 	job      job
 }
 
@@ -59,6 +60,8 @@ func (w *Worker) newLane(attempts int) *lane {
 	if w.cache != nil {
 		l.keyer = w.cache.NewKeyer(w.identity.Digest, w.contract.JSON())
 	}
+	l.watch = time.AfterFunc(time.Hour, func() { l.options.Stuck(l.job.message.Subject, l.job.message.Sequence) })
+	l.watch.Stop()
 	l.job.request.done = make(chan struct{}, 1)
 	l.job.took = make(map[string]time.Duration)
 	l.stages = []stage{
@@ -102,7 +105,12 @@ func (l *lane) handle(ctx context.Context, delivery Delivery) {
 // worker down with it.
 func (l *lane) runStages(ctx context.Context, j *job) (err error) {
 	clear(j.took)
+	l.watch.Reset(l.options.TooLong)
+	defer l.watch.Stop()
 	for _, stage := range l.stages {
+		if stage.name == "publish" {
+			l.watch.Stop() // the server may be away for long
+		}
 		start := time.Now()
 		if err := l.runStage(ctx, stage, j); err != nil {
 			return err

@@ -31,6 +31,11 @@ type Options struct {
 	Budget     features.Budget
 	Log        *slog.Logger
 	Observer   Observer
+
+	// Stuck is called when the computing for one capture, publishing not counted, has taken longer than TooLong. Nothing
+	// can stop a computation that hangs: the process should end, so that its captures go to others.
+	Stuck   func(subject string, sequence uint64)
+	TooLong time.Duration
 }
 
 // DefaultOptions holds every default in one place.
@@ -47,6 +52,8 @@ func DefaultOptions() Options {
 		Grace:      20 * time.Second,
 		Attempts:   8,
 		Log:        slog.Default(),
+		Stuck:      func(string, uint64) {},
+		TooLong:    5 * time.Minute, // the dearest capture known takes some seconds
 	}
 }
 

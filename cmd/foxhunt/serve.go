@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 
 	"golang.org/x/sync/errgroup"
 
@@ -109,6 +110,11 @@ func sourceMetrics(s jetstream.SourceStats) metrics.Source {
 
 func (p *workerProcess) newWorker() (err error) {
 	p.options.Observer = metrics.NewWorker(p.http.registry)
+	p.options.Stuck = func(subject string, sequence uint64) {
+		p.log.Error("a computation hangs, and cannot be stopped: this process ends, and its captures go to others",
+			"subject", subject, "sequence", sequence, "after", p.options.TooLong)
+		os.Exit(1)
+	}
 	var fixes worker.Cache
 	if p.cache != nil {
 		fixes = fixCache{p.cache}
