@@ -69,15 +69,7 @@ func (c *Conn) hearFixes(ctx context.Context, filter string) (*Fixes, error) {
 	if err != nil {
 		return nil, explain(filter, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	err = c.nc.FlushWithContext(ctx)
-	if refusal := c.nc.LastError(); err == nil && refusal != nil { // it came before the flush's answer
-		if m := violation.FindStringSubmatch(refusal.Error()); m != nil && m[2] == filter {
-			err = refusal
-		}
-	}
-	if err != nil {
+	if err := c.subscribed(ctx, filter); err != nil {
 		sub.Unsubscribe()
 		return nil, c.explain(filter, err)
 	}

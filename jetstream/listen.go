@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"context"
 	"errors"
 
 	"github.com/nats-io/nats.go"
@@ -24,25 +25,36 @@ type Listener struct {
 const maxUnheard = 64 << 20
 
 // Listen calls handle for every message on the subjects, one at a time for each of them, until Stop. What the server had
-// to say about the subscription is known when it returns: no message published later is missed without a gap.
+// to say about the subscriptions is known when it returns: no message published later is missed without a gap.
 func (c *Conn) Listen(handle func(Heard), subjects ...string) (*Listener, error) {
 	l := &Listener{conn: c}
 	for _, subject := range subjects {
 		sub, err := c.nc.Subscribe(subject, func(m *nats.Msg) { handle(Heard{m.Subject, m.Header, m.Data}) })
 		if err == nil {
 			l.subs = append(l.subs, sub)
-			err = sub.SetPendingLimits(-1, maxUnheard)
+			err = errors.Join(sub.SetPendingLimits(-1, maxUnheard), c.subscribed(context.Background(), subject))
 		}
 		if err != nil {
 			l.Stop()
-			return nil, explain(subject, err)
+			return nil, c.explain(subject, err)
 		}
 	}
-	if err := c.nc.FlushTimeout(answerTime); err != nil {
-		l.Stop()
-		return nil, c.explain("subscriptions", err)
-	}
 	return l, nil
+}
+
+// subscribed waits until the server knows of the newest subscription, and says whether it refused it.
+func (c *Conn) subscribed(ctx context.Context, subject string) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	if err := c.nc.FlushWithContext(ctx); err != nil {
+		return err
+	}
+	if refusal := c.nc.LastError(); refusal != nil { // it came before the flush's answer
+		if m := violation.FindStringSubmatch(refusal.Error()); m != nil && m[2] == subject {
+			return refusal
+		}
+	}
+	return nil
 }
 
 // Gaps grows whenever messages may have passed unheard: the connection was away, or the handler too slow.

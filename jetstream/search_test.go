@@ -3,10 +3,12 @@ package jetstream_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
 
@@ -159,6 +161,40 @@ func TestPulls(t *testing.T) {
 	if _, _, err := c.Pulls(ctx, topology); err == nil {
 		t.Error("a consumer that is not there has pulls")
 	}
+}
+
+// TestListenRefused knows at once that the server's permissions let it hear one of the subjects only.
+func TestListenRefused(t *testing.T) {
+	t.Parallel()
+	url := startServer(t, &server.Options{Users: []*server.User{{Username: "u", Password: "p", Permissions: &server.Permissions{
+		Subscribe: &server.SubjectPermission{Allow: []string{"dead.captures.*.*", "_INBOX.>"}}}}}})
+	c := connect(t, jetstream.Options{URL: strings.Replace(url, "nats://", "nats://u:p@", 1)})
+	for _, subjects := range [][]string{{"fixes.*.*", "dead.captures.*.*"}, {"dead.captures.*.*", "fixes.*.*"}} {
+		if _, err := c.Listen(func(jetstream.Heard) {}, subjects...); code(err) != jetstream.CodeRefused || !strings.Contains(err.Error(), "fixes.*.*") {
+			t.Errorf("%s: %v", subjects, err)
+		}
+	}
+	l, err := c.Listen(func(jetstream.Heard) {}, "dead.captures.*.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Stop()
+}
+
+// TestPullsOfTheDead counts what a worker took before it died, and no longer than until its time to answer is over.
+func TestPullsOfTheDead(t *testing.T) {
+	t.Parallel()
+	server, c, topology := impatient(t, time.Second)
+	ctx := within(t, 30*time.Second)
+	worker := connect(t, jetstream.Options{URL: server.ClientURL()})
+	publish(t, c, "captures.net.a", 1, 8)
+	next(t, newSource(t, worker, topology, jetstream.SourceOptions{}))
+	worker.Close()
+	waitFor(t, "its pull to end", func() bool { open, _, err := c.Pulls(ctx, topology); return err == nil && open == 0 })
+	if open, inFlight, err := c.Pulls(ctx, topology); err != nil || open != 0 || inFlight != 1 {
+		t.Errorf("a capture is with a worker: %d, %d, %v", open, inFlight, err)
+	}
+	waitFor(t, "the worker to count as gone", func() bool { _, inFlight, err := c.Pulls(ctx, topology); return err == nil && inFlight == 0 })
 }
 
 // BenchmarkSearch looks for a fix that is not there among 20,000 that are; the time is that of one look at all.
