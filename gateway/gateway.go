@@ -17,6 +17,7 @@ type Options struct {
 	Deadline time.Duration // for a request, batches included; default: DefaultDeadline
 	InFlight int           // captures that may wait for their fixes at once, more are refused; default: DefaultInFlight
 	Token    string        // that requests must bear; empty: none
+	Cache    func() bool   // says whether the workers' cache is there; nil where nobody can
 	Observer Observer      // may be nil
 	Log      *slog.Logger  // default: slog.Default()
 }
@@ -46,7 +47,7 @@ type Gateway struct {
 	stop     func()
 
 	lastAnswer atomic.Int64 // when the last fix or dead letter was heard, ns since 1970; 0: never
-	lastHit    atomic.Int64 // when the last fix from a cache was seen
+	lastHit    atomic.Int64 // when the last fix from a cache was heard
 }
 
 // New makes a gateway that listens for fixes until Close.

@@ -299,7 +299,7 @@ func TestBodiesUntilPublished(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.text)
 	}
 	s.pulls = func() (int, int, error) { return 0, 0, nil }
-	g.workers.asked = time.Time{}
+	g.workers.known.Store(nil)
 	if a := post(t, server.URL+predictPage, typeJSON, good); a.status != 503 || !free() {
 		t.Errorf("%d %s; room given back: %v", a.status, a.text, free())
 	}

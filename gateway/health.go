@@ -3,70 +3,11 @@ package gateway
 import (
 	"context"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"foxhunt/messages"
 )
-
-// workers knows whether some worker is there: asked of the server at most once a second, however many requests come.
-type workers struct {
-	streams Streams
-
-	mu    sync.Mutex
-	asked time.Time
-	state presence
-}
-
-// presence is what is known of the workers.
-type presence int
-
-const (
-	unknown presence = iota // the server did not tell
-	absent                  // nobody asks for captures, and nobody has any
-	busy                    // nobody asks for captures just now, but some are with workers, who may have died with them
-	present                 // somebody asks for captures
-)
-
-// Between two pulls of an idle worker there is a moment in which it seems absent: then it is asked for again after
-// secondLook. What is known is good for stillTrue.
-const (
-	secondLook = 100 * time.Millisecond
-	stillTrue  = time.Second
-)
-
-func (w *workers) look(ctx context.Context) presence {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if time.Since(w.asked) < stillTrue {
-		return w.state
-	}
-	w.state = w.ask(ctx)
-	if w.state == absent {
-		select {
-		case <-time.After(secondLook):
-			w.state = w.ask(ctx)
-		case <-ctx.Done():
-			return unknown
-		}
-	}
-	w.asked = time.Now()
-	return w.state
-}
-
-func (w *workers) ask(ctx context.Context) presence {
-	open, inFlight, err := w.streams.Pulls(ctx)
-	switch {
-	case err != nil:
-		return unknown
-	case open > 0:
-		return present
-	case inFlight > 0:
-		return busy
-	}
-	return absent
-}
 
 // ready says why no capture should be published now; nil if it should. A worker that is not known to be absent gets the
 // benefit of the doubt.
@@ -74,7 +15,7 @@ func (g *Gateway) ready(ctx context.Context) *problem {
 	if !g.streams.Connected() {
 		return newProblem(http.StatusServiceUnavailable, "not_connected", "the gateway has no connection to NATS at this moment").again(secondsUntilBetter)
 	}
-	if g.workers.look(ctx) == absent {
+	if g.workers.look(ctx).state == absent {
 		return newProblem(http.StatusServiceUnavailable, CodeNoWorker, "no worker pulls captures; start foxhunt worker").again(secondsUntilBetter)
 	}
 	return nil
@@ -94,40 +35,47 @@ type healthReport struct {
 }
 
 // health tells what can be known without a capture: workers pull once their model is loaded and checked, and a fix that
-// came from a cache shows that there is one.
+// just came from a cache shows that there is one. Where NATS does not tell of the workers, nothing can be expected of it.
 func (g *Gateway) health(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(r.Context(), lookTime)
 	defer cancel()
-	report := healthReport{Status: "healthy", Timestamp: messages.InstantOf(time.Now())}
-	status := http.StatusOK
-	if p := g.ready(ctx); p != nil {
-		report.Status, report.Code, report.Detail = "unhealthy", p.Code, p.Detail
-		status = p.Status
-	}
+	report := healthReport{Status: "healthy", Timestamp: messages.InstantOf(time.Now()), CacheAvailable: g.cacheAvailable()}
+	p := g.ready(ctx)
 	if g.streams.Connected() {
-		report.ModelLoaded = g.modelLoaded(ctx)
+		k := g.workers.look(ctx)
+		report.ModelLoaded = g.modelLoaded(k.state)
+		if k.state == unknown {
+			p = problemOf(k.err)
+		}
 	}
-	if seen(&g.lastHit) {
-		yes := true
-		report.CacheAvailable = &yes
+	status := http.StatusOK
+	if p != nil {
+		status = http.StatusServiceUnavailable
+		report.Status, report.Code, report.Detail = "unhealthy", p.Code, p.Detail
 	}
 	writeJSON(w, typeJSON, status, report)
 }
 
-func (g *Gateway) modelLoaded(ctx context.Context) *bool {
-	loaded := false
-	switch g.workers.look(ctx) {
-	case present:
-		loaded = true
-	case absent:
-	case busy:
-		if loaded = seen(&g.lastAnswer); !loaded {
-			return nil
-		}
-	default:
-		return nil
+func (g *Gateway) modelLoaded(workers presence) *bool {
+	switch {
+	case workers == present, workers == busy && seen(&g.lastAnswer):
+		return new(true)
+	case workers == absent:
+		return new(false)
 	}
-	return &loaded
+	return nil
+}
+
+// cacheAvailable is what the workers' cache says of itself where it can be asked. Where it cannot, a hit shows that it is
+// there, and nothing shows that it is not.
+func (g *Gateway) cacheAvailable() *bool {
+	switch {
+	case g.options.Cache != nil:
+		return new(g.options.Cache())
+	case seen(&g.lastHit):
+		return new(true)
+	}
+	return nil
 }
 
 // seen says whether a time was stored within the last minutes.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -29,7 +30,9 @@ func TestHealth(t *testing.T) {
 		"nobody asks":                  {status: 503, code: CodeNoWorker, loaded: &no},
 		"busy, and answered lately":    {inFlight: 3, lastAnswer: minuteAgo, status: 200, loaded: &yes, cacheThere: &yes},
 		"busy, or dead":                {inFlight: 3, lastAnswer: hourAgo, status: 200},
-		"the server does not tell":     {err: errors.New("no"), status: 200},
+		"there are no streams":         {err: &Failure{"no_stream", "no"}, status: 503, code: "no_stream"},
+		"the server does not answer":   {err: &Failure{"timeout", "no"}, status: 503, code: "timeout"},
+		"the server does not tell":     {err: errors.New("no"), status: 503, code: CodeInternal},
 		"no server":                    {away: true, open: 1, status: 503, code: "not_connected"},
 	} {
 		s := &streams{away: c.away, pulls: func() (int, int, error) { return c.open, c.inFlight, c.err }}
@@ -76,10 +79,28 @@ func TestWorkersAreAskedSeldom(t *testing.T) {
 	}
 }
 
-// TestCacheSeen learns from a fix that there is a cache.
+// TestWorkersAskedApart lets nobody wait for another's question to a server that does not answer.
+func TestWorkersAskedApart(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	s := &streams{pulls: func() (int, int, error) { close(asked); <-answer; return 1, 0, nil }}
+	w := &workers{streams: s}
+	first := make(chan knowledge)
+	go func() { first <- w.look(t.Context()) }()
+	<-asked
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if k := w.look(ctx); k.state != unknown || k.err == nil {
+		t.Errorf("without an answer: %+v", k)
+	}
+	close(answer)
+	if k := <-first; k.state != present {
+		t.Errorf("with the answer: %+v", k)
+	}
+}
+
+// TestCacheSeen learns from a fix that comes that there is a cache, and nothing from one that is looked up.
 func TestCacheSeen(t *testing.T) {
-	s := &streams{}
-	s.answering(t, func(subject, id string) Message {
+	hit := func(subject, id string) Message {
 		m := fixOf(t, subject, id)
 		fix, err := messages.DecodeFix("", m.Data)
 		if err != nil {
@@ -89,9 +110,24 @@ func TestCacheSeen(t *testing.T) {
 		fix.CacheHit = true
 		m.Data, _ = fix.Encode("")
 		return m
-	})
+	}
+	s := &streams{}
+	s.publish = func(_ context.Context, subject, id string, _ []byte) (bool, error) {
+		s.store(id, hit(subject, id))
+		return true, nil // the stream had it
+	}
 	g, server := serve(t, s, nil)
+	if a := post(t, server.URL+predictPage, typeJSON, good); a.status != 200 || seen(&g.lastHit) {
+		t.Errorf("a fix of old is taken for a hit of now: %d %s", a.status, a.text)
+	}
+	s.answering(t, hit)
 	if post(t, server.URL+predictPage, typeJSON, good); !seen(&g.lastHit) || !seen(&g.lastAnswer) {
 		t.Error("the hit was not seen")
+	}
+	for _, there := range []bool{true, false} {
+		g.options.Cache = func() bool { return there }
+		if is := g.cacheAvailable(); is == nil || *is != there {
+			t.Errorf("a cache that says %v of itself: %v", there, is)
+		}
 	}
 }

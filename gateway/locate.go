@@ -50,7 +50,7 @@ func (g *Gateway) locate(ctx context.Context, q *question) (*messages.Fix, *prob
 		}
 		select {
 		case m := <-answer:
-			return g.understand(m, q)
+			return g.heard(m, q)
 		case <-ctx.Done():
 			return g.atLast(ctx, q, answer)
 		case <-tick.C:
@@ -62,7 +62,7 @@ func (g *Gateway) locate(ctx context.Context, q *question) (*messages.Fix, *prob
 func (g *Gateway) atLast(ctx context.Context, q *question, answer <-chan Message) (*messages.Fix, *problem) {
 	select {
 	case m := <-answer:
-		return g.understand(m, q)
+		return g.heard(m, q)
 	default:
 		return nil, g.late(ctx, q)
 	}
@@ -82,6 +82,15 @@ func (g *Gateway) unpublished(ctx context.Context, q *question, err error) *prob
 	return p
 }
 
+// heard turns a message that just came into the answer that it is. One that was looked up says nothing of the cache now.
+func (g *Gateway) heard(m Message, q *question) (*messages.Fix, *problem) {
+	fix, p := g.understand(m, q)
+	if fix != nil && fix.CacheHit {
+		g.lastHit.Store(time.Now().UnixNano())
+	}
+	return fix, p
+}
+
 // understand turns a message into the answer that it is.
 func (g *Gateway) understand(m Message, q *question) (*messages.Fix, *problem) {
 	if isDead(m) {
@@ -97,9 +106,6 @@ func (g *Gateway) understand(m Message, q *question) (*messages.Fix, *problem) {
 	}
 	if fix.CaptureID != q.id {
 		return nil, g.puzzled("fix", fmt.Errorf("it is another capture's"))
-	}
-	if fix.CacheHit {
-		g.lastHit.Store(time.Now().UnixNano())
 	}
 	return fix, nil
 }

@@ -27,7 +27,8 @@ type Streams interface {
 	FindFix(ctx context.Context, network, source, captureID string, since time.Time) (Message, bool, error)
 	FindDead(ctx context.Context, network, source, captureID string, since time.Time) (Message, bool, error)
 
-	// Pulls is how many requests of workers for captures are open, and how many captures the workers have.
+	// Pulls is how many requests of workers for captures are open, and how many captures the workers have; those of workers
+	// that died count only until their time to answer is over.
 	Pulls(ctx context.Context) (open, inFlight int, err error)
 	// Connected says whether NATS is there at this moment.
 	Connected() bool

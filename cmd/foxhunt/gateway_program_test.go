@@ -67,6 +67,10 @@ func (p *program) testCurl(t *testing.T) {
 			t.Errorf("%s: the truth is %.0f m east, %.0f m north of the fix; the ellipse is %+v", page, east, north, e)
 		}
 	}
+	g := gatewayAt{address: address, client: http.DefaultClient}
+	if a := g.ask(t, http.MethodGet, healthPage, "", nil); a.CacheAvailable == nil || !*a.CacheAvailable {
+		t.Errorf("the health of up with its cache in memory: %s", a.body)
+	}
 	up.stop(t, syscall.SIGTERM)
 }
 

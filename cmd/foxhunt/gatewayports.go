@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
+	"foxhunt/cache"
 	"foxhunt/gateway"
 	"foxhunt/jetstream"
 	"foxhunt/messages"
@@ -53,6 +55,11 @@ func oneOrAll(network, source string) string {
 func (s *gatewayStreams) Pulls(ctx context.Context) (open, inFlight int, err error) {
 	open, inFlight, err = s.conn.Pulls(ctx, s.topology)
 	return open, inFlight, failure(err)
+}
+
+// cacheAvailable says whether the worker in this process has a cache that answers.
+func (p *workerProcess) cacheAvailable() bool {
+	return p.cache != nil && slices.ContainsFunc(p.cache.Stats(), func(s cache.Stats) bool { return s.Available })
 }
 
 // failure keeps an error's code and sentence for the gateway's clients.

@@ -103,6 +103,7 @@ func (o *upOptions) serve(ctx context.Context, runtime *model.Runtime, out io.Wr
 	}
 	defer process.close()
 	if api != nil {
+		o.gateway.Cache = process.cacheAvailable
 		g, err := startGateway(api, h, conn, process.topology, &o.gateway, log)
 		if err != nil {
 			return err
