@@ -44,7 +44,7 @@ const (
 
 // For gives the propagation error for a capture: the network's own, else the default, else the band's. Bandwidth is
 // the occupied one in Hz, 0 where it is not known: multipath smears a narrow signal's delay by a share of its
-// resolution.
+// resolution. Bandwidth has no say in the source.
 func (b Budget) For(network string, frequency, bandwidth float64) AppliedBudget {
 	if seconds, ok := b.Networks[network]; ok {
 		return AppliedBudget{seconds, "network option"}

@@ -15,7 +15,7 @@ import (
 // Features are one capture's tensors, in the order of the contract's inputs, each with a first axis of one.
 type Features struct {
 	Tensors []contract.Tensor
-	Frame   *geo.Frame // of receiver_position, and of an answer in ENU: about the receivers' centroid, at their mean altitude
+	Frame   *geo.Frame // see [NewFrame]
 	Budget  AppliedBudget
 }
 
@@ -30,7 +30,6 @@ type Extractor struct {
 	// Of the capture in hand, in memory that is kept for the next.
 	samples     []float32    // of all receivers: a capture bounds their sum, not how they share it
 	signals     []dsp.Signal // views into samples
-	positions   []geo.Position
 	enu         [][3]float64 // m
 	sigma       []float64    // s, of the receivers
 	reach       []float64    // s, of the pairs
@@ -64,8 +63,8 @@ func (e *Extractor) Extract(capture *messages.Capture, network string, out *Feat
 	if err != nil {
 		return refusal(err)
 	}
-	if err := e.place(capture, out); err != nil {
-		return refusal(err)
+	if err := e.place(capture.Receivers, out); err != nil {
+		return err
 	}
 	if err := e.correlate(capture, network, grid, out); err != nil {
 		return refusal(err)
@@ -127,25 +126,14 @@ func grow[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// place puts the receivers into the frame about their centroid.
-func (e *Extractor) place(capture *messages.Capture, out *Features) error {
-	e.positions = grow(e.positions, len(capture.Receivers))
-	for i := range capture.Receivers {
-		r := &capture.Receivers[i]
-		e.positions[i] = geo.Position{Latitude: r.Latitude, Longitude: r.Longitude, Altitude: r.Altitude}
-	}
-	centroid, err := geo.Centroid(e.positions)
-	if err != nil {
+// place puts the receivers into their frame.
+func (e *Extractor) place(receivers []messages.Receiver, out *Features) (err error) {
+	if out.Frame, err = NewFrame(receivers); err != nil {
 		return err
 	}
-	// Emitters are near the ground, and the ground is near the receivers' height, not the ellipsoid's.
-	for i := range e.positions {
-		centroid.Altitude += e.positions[i].Altitude / float64(len(e.positions))
-	}
-	out.Frame = geo.NewFrame(centroid)
-	e.enu = grow(e.enu, len(e.positions))
-	for i, position := range e.positions {
-		e.enu[i][0], e.enu[i][1], e.enu[i][2] = out.Frame.ToENU(position)
+	e.enu = grow(e.enu, len(receivers))
+	for i := range receivers {
+		e.enu[i][0], e.enu[i][1], e.enu[i][2] = out.Frame.ToENU(positionOf(&receivers[i]))
 	}
 	return nil
 }
