@@ -211,6 +211,18 @@ func TestABusyGeneratorSaysNothing(t *testing.T) {
 	}
 }
 
+// TestAStallCountsWhole: a ticker leaves out what it missed, so one late tick stands for all of a stall.
+func TestAStallCountsWhole(t *testing.T) {
+	p := newPulse()
+	for range 200 {
+		p.tick(100 * time.Microsecond)
+	}
+	p.tick(400 * time.Millisecond)
+	if late := p.p99(); late < 350*time.Millisecond {
+		t.Errorf("the generator stood still for 400 ms of 1400, and is said to be %v late", late)
+	}
+}
+
 func TestFindMax(t *testing.T) {
 	d := newDeployment()
 	d.fail = func(int) error { return nil }

@@ -33,12 +33,19 @@ func (p *pulse) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case due := <-ticker.C:
-			p.add(time.Since(due))
+			p.tick(time.Since(due))
 		}
 	}
 }
 
-// add notes how late something was done.
+// tick notes how late one beat was, and those that were left out meanwhile: a stall makes one late tick of many.
+func (p *pulse) tick(late time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.late.RecordCorrectedValue(bounded(p.late, late), beat.Microseconds()) // cannot fail within the bounds
+}
+
+// add notes how late something was done that is never left out.
 func (p *pulse) add(late time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,6 +60,10 @@ func (p *pulse) p99() time.Duration {
 }
 
 func record(h *hdrhistogram.Histogram, d time.Duration) {
-	us := min(max(d.Microseconds(), h.LowestTrackableValue()), h.HighestTrackableValue())
-	h.RecordValue(us) // cannot fail within the bounds
+	h.RecordValue(bounded(h, d)) // cannot fail within the bounds
+}
+
+// bounded is d in µs, within what h can hold.
+func bounded(h *hdrhistogram.Histogram, d time.Duration) int64 {
+	return min(max(d.Microseconds(), h.LowestTrackableValue()), h.HighestTrackableValue())
 }
