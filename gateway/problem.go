@@ -89,7 +89,7 @@ func problemOf(err error) *problem {
 func deadProblem(d *messages.DeadLetter, words form) *problem {
 	p := refused(&messages.Refusal{Code: d.Reason, Reason: d.Sentence}, words).problem()
 	switch d.Reason {
-	case "gave_up", "max_deliveries":
+	case "gave_up", "max_deliveries", "panic", "kills_workers":
 		p.Status, p.Pointer = http.StatusInternalServerError, ""
 	case "bad_output", "beyond_horizon", "bad_covariance", "degenerate_covariance", "ellipse_too_large", "bad_fix":
 		p.Status, p.Pointer = http.StatusUnprocessableEntity, ""
