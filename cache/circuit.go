@@ -2,35 +2,40 @@ package cache
 
 import (
 	"context"
+	"math/bits"
 	"sync/atomic"
 	"time"
 )
 
-// circuit stops calls to a server that failed repeatedly. It is closed while calls are made, open while they are not;
-// when open, its owner's goroutine (guard) tries the server until it answers well, and closes it again.
+// circuit stops calls to a server of which many failed. It is closed while calls are made, open while they are not; when
+// open, its owner's goroutine (guard) tries the server until it answers well, and closes it again.
 type circuit struct {
-	open     atomic.Bool
-	failures atomic.Int32 // in a row
-	opened   chan struct{}
+	open   atomic.Bool
+	recent atomic.Uint32 // the last 32 calls, the newest in the lowest bit: 1 is a failure
+	opened chan struct{}
 }
 
 const (
-	failuresToOpen = 3
+	failuresToOpen = 16 // of the last 32: a few in a row are nothing where many ask at once
 	firstProbe     = 100 * time.Millisecond
-	lastProbe      = 5 * time.Second
-	stable         = 10 * time.Second // closed for so long, the next outage is a new one
+	lastProbe      = 2 * time.Second
+	stable         = time.Second // closed for so long, the next outage is a new one
 )
 
 func newCircuit() *circuit { return &circuit{opened: make(chan struct{}, 1)} }
 
-func (c *circuit) succeeded() { c.failures.Store(0) }
-
-// failed counts a failure and reports whether it opened the circuit.
-func (c *circuit) failed() bool {
-	if c.failures.Add(1) < failuresToOpen {
-		return false
+// record counts a call and reports whether it opened the circuit.
+func (c *circuit) record(failed bool) bool {
+	for {
+		before := c.recent.Load()
+		after := before << 1
+		if failed {
+			after |= 1
+		}
+		if c.recent.CompareAndSwap(before, after) {
+			return failed && bits.OnesCount32(after) >= failuresToOpen && c.trip()
+		}
 	}
-	return c.trip()
 }
 
 // trip opens the circuit and reports whether it was closed before.
@@ -66,7 +71,7 @@ func (c *circuit) guard(ctx context.Context, probe func(context.Context) error, 
 			}
 		}
 		since = time.Now()
-		c.failures.Store(0)
+		c.recent.Store(0)
 		c.open.Store(false)
 		closed()
 	}

@@ -25,8 +25,8 @@ const (
 	writeTimeout = 250 * time.Millisecond
 )
 
-// Redis is a cache shared by all workers. Get takes no longer than its budget; after a few failures in a row Redis is not
-// asked any more until it answers a probe in time. Set only queues.
+// Redis is a cache shared by all workers. Get takes no longer than its budget; when half of the last look-ups failed, Redis
+// is not asked any more until it answers a probe in time. Set only queues.
 type Redis struct {
 	client redis.UniversalClient
 	ttl    time.Duration
@@ -34,12 +34,13 @@ type Redis struct {
 	log    *slog.Logger
 	table  *crc32.Table
 
-	circuit *circuit
-	mu      sync.RWMutex // closed and the sending side of queue
-	closed  bool
-	queue   chan write
-	end     context.CancelFunc
-	done    sync.WaitGroup
+	circuit  *circuit
+	mu       sync.RWMutex // closed and the sending side of queue
+	closed   bool
+	queue    chan write
+	refusing bool // the last batch was not stored; the writer's own
+	end      context.CancelFunc
+	done     sync.WaitGroup
 
 	hits, misses, errors, sets, dropped, damaged atomic.Uint64
 	took                                         atomic.Int64 // ns that Get took
@@ -93,12 +94,10 @@ func (r *Redis) Get(ctx context.Context, key Key) ([]byte, error) {
 	}
 	start := time.Now()
 	defer func() { r.took.Add(int64(time.Since(start))) }()
-	short, cancel := context.WithTimeout(ctx, r.budget)
-	defer cancel()
-	b, err := r.client.Get(short, redisKey(key)).Bytes()
+	b, err := r.ask(ctx, key)
 	switch {
 	case err == nil:
-		r.circuit.succeeded()
+		r.circuit.record(false)
 		if value, ok := open(r.table, key, b); ok {
 			r.hits.Add(1)
 			return value, nil
@@ -107,13 +106,13 @@ func (r *Redis) Get(ctx context.Context, key Key) ([]byte, error) {
 		r.misses.Add(1)
 		return nil, ErrMiss
 	case errors.Is(err, redis.Nil):
-		r.circuit.succeeded()
+		r.circuit.record(false)
 		r.misses.Add(1)
 		return nil, ErrMiss
 	}
 	r.errors.Add(1)
-	if ctx.Err() == nil { // not the caller's own impatience
-		r.failed(err)
+	if ctx.Err() == nil && r.circuit.record(true) { // not the caller's own impatience
+		r.log.Warn("Redis fails or takes too long; going on without it until it answers again", "error", err)
 	}
 	return nil, fmt.Errorf("redis: %w", err)
 }
@@ -241,6 +240,7 @@ func (r *Redis) store(batch []write) {
 	}
 }
 
+// send leaves the circuit alone: nobody waits for it, so that it says nothing about look-ups.
 func (r *Redis) send(ctx context.Context, pipe redis.Pipeliner, values int) {
 	if values == 0 {
 		return
@@ -251,26 +251,14 @@ func (r *Redis) send(ctx context.Context, pipe redis.Pipeliner, values int) {
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		r.dropped.Add(uint64(values))
-		r.failed(err)
+		if !r.refusing {
+			r.log.Warn("Redis does not store fixes", "error", err)
+		}
+		r.refusing = true
 		return
 	}
-	r.circuit.succeeded()
+	r.refusing = false
 	r.sets.Add(uint64(values))
-}
-
-func (r *Redis) failed(err error) {
-	if r.circuit.failed() {
-		r.log.Warn("Redis fails or takes too long; going on without it until it answers again", "error", err)
-	}
-}
-
-// probe asks twice: the first answer may take as long as a new connection takes, the second must come within the budget,
-// or fixes would wait again.
-func (r *Redis) probe(ctx context.Context) error {
-	if err := r.ping(ctx, replyTimeout); err != nil {
-		return err
-	}
-	return r.ping(ctx, r.budget)
 }
 
 func (r *Redis) ping(ctx context.Context, limit time.Duration) error {
