@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"text/tabwriter"
 	"time"
 
@@ -27,6 +28,7 @@ func newCache() *cobra.Command {
 
 Each worker's memory is a cache of its own, before Redis: its /metrics tell of it, and what is removed here may stay
 there until --cache-ttl is over.`,
+		Example: "  foxhunt cache stats --redis redis://127.0.0.1:6379",
 	}
 	cmd.AddCommand(newCacheStats(), newCacheKeys(), newCacheGet(), newCacheDelete(), newCacheClear())
 	return cmd
@@ -44,6 +46,7 @@ func onRedis(cmd *cobra.Command, run func(ctx context.Context, r *cache.Redis, o
 		if err != nil {
 			return err
 		}
+		options.Log = slog.New(slog.DiscardHandler) // what goes wrong ends the command, and is told then
 		ctx, cancel := context.WithTimeout(cmd.Context(), cacheTime)
 		defer cancel()
 		r, err := cache.NewRedis(ctx, options)
