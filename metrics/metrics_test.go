@@ -28,6 +28,7 @@ func TestWorker(t *testing.T) {
 			w.Cache(true)
 			w.Cache(true)
 			w.Cache(false)
+			w.Shared()
 			w.Fixed(15 * time.Millisecond)
 			w.Dead("bad_rate")
 			w.Retried("publish_failed")
@@ -46,9 +47,10 @@ func TestWorker(t *testing.T) {
 		foxhunt_model_inferences_total 12
 		foxhunt_cache_hits_total 12
 		foxhunt_cache_misses_total 4
-		foxhunt_cache_hit_ratio 0.75`,
+		foxhunt_cache_shared_total 4
+		foxhunt_cache_hit_ratio 0.6`,
 		"foxhunt_captures_total", "foxhunt_captures_in_flight", "foxhunt_fixes_total", "foxhunt_dead_letters_total", "foxhunt_retries_total",
-		"foxhunt_model_runs_total", "foxhunt_model_inferences_total", "foxhunt_cache_hits_total", "foxhunt_cache_misses_total", "foxhunt_cache_hit_ratio")
+		"foxhunt_model_runs_total", "foxhunt_model_inferences_total", "foxhunt_cache_hits_total", "foxhunt_cache_misses_total", "foxhunt_cache_shared_total", "foxhunt_cache_hit_ratio")
 	wantHistogram(t, registry, "foxhunt_capture_duration_seconds", 4, 0.06)
 	wantHistogram(t, registry, "foxhunt_stage_duration_seconds", 4, 0.0028)
 }
@@ -97,7 +99,7 @@ func TestCache(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	tiers := []CacheTier{
 		{Tier: "memory", Hits: 5, Misses: 7, Waited: 0.5, Evictions: 8, Dropped: 9, Entries: 3, Bytes: 4096, Available: true},
-		{Tier: "redis", Hits: 1, Misses: 2, Errors: 4, Entries: -1, Bytes: -1},
+		{Tier: "redis", Hits: 1, Misses: 2, Errors: 4, Evictions: -1, Entries: -1, Bytes: -1},
 	}
 	NewCache(registry, func() []CacheTier { return tiers })
 	wantMetrics(t, registry, `
@@ -110,7 +112,6 @@ func TestCache(t *testing.T) {
 		foxhunt_cache_tier_lookup_seconds_total{tier="memory"} 0.5
 		foxhunt_cache_tier_lookup_seconds_total{tier="redis"} 0
 		foxhunt_cache_tier_evictions_total{tier="memory"} 8
-		foxhunt_cache_tier_evictions_total{tier="redis"} 0
 		foxhunt_cache_tier_dropped_total{tier="memory"} 9
 		foxhunt_cache_tier_dropped_total{tier="redis"} 0
 		foxhunt_cache_entries{tier="memory"} 3

@@ -18,6 +18,7 @@ type Worker struct {
 	retries    *prometheus.CounterVec
 	hits       atomic.Uint64
 	misses     atomic.Uint64
+	shared     atomic.Uint64
 	runs       prometheus.Counter
 	inferences prometheus.Counter
 }
@@ -43,8 +44,9 @@ func NewWorker(r prometheus.Registerer) *Worker {
 			Help: "Time a capture spent in each stage, waiting included."}, []string{"stage"}),
 	}
 	r.MustRegister(w.duration, w.stages)
-	fromFunc(r, true, "foxhunt_cache_hits_total", "Captures whose fix came from the cache, or from the same computation as another in flight.", func() float64 { return float64(w.hits.Load()) })
-	fromFunc(r, true, "foxhunt_cache_misses_total", "Captures that the cache did not know.", func() float64 { return float64(w.misses.Load()) })
+	fromFunc(r, true, "foxhunt_cache_hits_total", "Captures whose fix came from the cache.", func() float64 { return float64(w.hits.Load()) })
+	fromFunc(r, true, "foxhunt_cache_misses_total", "Captures that were computed because the cache did not know them.", func() float64 { return float64(w.misses.Load()) })
+	fromFunc(r, true, "foxhunt_cache_shared_total", "Captures that the cache did not know, and whose fix came from the computation for the very same capture in flight.", func() float64 { return float64(w.shared.Load()) })
 	fromFunc(r, false, "foxhunt_cache_hit_ratio", "Hits over look-ups since the start; 0 before the first.", w.hitRatio)
 	return w
 }
@@ -68,7 +70,10 @@ func (w *Worker) Batch(size int) {
 	w.inferences.Add(float64(size))
 }
 
-// Cache records a look-up.
+// Shared records a look-up that was neither hit nor miss: the same was being computed for another capture.
+func (w *Worker) Shared() { w.shared.Add(1) }
+
+// Cache records a look-up that was a hit or a miss.
 func (w *Worker) Cache(hit bool) {
 	if hit {
 		w.hits.Add(1)
@@ -90,9 +95,10 @@ func (w *Worker) Dead(code string) { w.dead.WithLabelValues(code).Inc() }
 func (w *Worker) Retried(code string) { w.retries.WithLabelValues(code).Inc() }
 
 func (w *Worker) hitRatio() float64 {
-	hits, misses := float64(w.hits.Load()), float64(w.misses.Load())
-	if hits+misses == 0 {
+	hits := float64(w.hits.Load())
+	all := hits + float64(w.misses.Load()) + float64(w.shared.Load())
+	if all == 0 {
 		return 0
 	}
-	return hits / (hits + misses)
+	return hits / all
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"foxhunt/cache"
 	"foxhunt/contract"
 	"foxhunt/messages"
 )
@@ -175,13 +176,16 @@ func (r fakeRunner) Run(_ []contract.Prediction, batch ...[]contract.Tensor) ([]
 	return predictions, nil
 }
 
-// fakeCache is a map.
+// fakeCache is a map under real keys.
 type fakeCache struct {
 	mu     sync.Mutex
 	values map[[32]byte][]byte
 }
 
-func (c *fakeCache) NewKeyer(digest string, text []byte) Keyer { return &fakeKeyer{} }
+func (c *fakeCache) NewKeyer(digest string, text []byte) Keyer {
+	return cache.NewKeyer(digest, text)
+}
+
 func (c *fakeCache) Get(_ context.Context, key [32]byte) ([]byte, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -197,18 +201,12 @@ func (c *fakeCache) Set(_ context.Context, key [32]byte, value []byte) {
 	c.values[key] = value
 }
 
-// fakeKeyer keys by the first value alone.
-type fakeKeyer struct{ key [32]byte }
-
-func (k *fakeKeyer) Tensor(_ string, _ []int64, data []float32) { k.key[0] = byte(data[0] * 16) }
-func (k *fakeKeyer) Key() [32]byte                              { return k.key }
-
 // counts is an Observer that counts.
 type counts struct {
-	mu                           sync.Mutex
-	hits, misses, fixed, retried int
-	dead                         []string
-	inFlight                     int
+	mu                                   sync.Mutex
+	hits, misses, shared, fixed, retried int
+	dead                                 []string
+	inFlight                             int
 }
 
 func (c *counts) with(f func()) {
@@ -222,6 +220,7 @@ func (c *counts) Batch(int)                   {}
 func (c *counts) Fixed(time.Duration)         { c.with(func() { c.fixed++ }) }
 func (c *counts) Dead(code string)            { c.with(func() { c.dead = append(c.dead, code) }) }
 func (c *counts) Retried(string)              { c.with(func() { c.retried++ }) }
+func (c *counts) Shared()                     { c.with(func() { c.shared++ }) }
 func (c *counts) Cache(hit bool) {
 	c.with(func() {
 		if hit {

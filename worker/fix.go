@@ -31,9 +31,9 @@ func (l *lane) newFix(j *job, place geo.Position, covariance geo.Covariance, ell
 		},
 		Confidence: known(j.prediction.Confidence),
 		Model:      l.identity,
-		Budget:     messages.Budget{Propagation: j.features.Budget.Propagation, Source: j.features.Budget.Source},
+		Budget:     messages.Budget{Propagation: j.budget.Propagation, Source: j.budget.Source},
 		Receivers:  receivers(&j.capture, &j.prediction),
-		CacheHit:   j.hit,
+		CacheHit:   j.origin == cached,
 	}
 }
 

@@ -26,6 +26,7 @@ type lane struct {
 	*Worker
 	attempts int   // deliveries after which a failing capture is buried
 	keyer    Keyer // nil without a cache
+	facts    []byte
 	stages   []stage
 	watch    *time.Timer // runs while a capture is computed
 	job      job
@@ -39,20 +40,25 @@ type stage struct {
 
 // job is one capture on its way through the stages.
 type job struct {
-	delivery   Delivery
-	message    Message
-	started    time.Time
-	capture    messages.Capture
-	network    string
-	source     string
-	features   features.Features
-	key        [32]byte
-	hit        bool
-	request    request
+	delivery Delivery
+	message  Message
+	started  time.Time
+	capture  messages.Capture
+	network  string
+	source   string
+	took     map[string]time.Duration
+
+	key         [32]byte
+	computation *computation // that other lanes may wait for; nil: none
+	features    features.Features
+	request     request
+
+	// The answer.
+	origin     origin
 	prediction contract.Prediction
+	budget     features.AppliedBudget
 	fix        messages.Fix
 	body       []byte
-	took       map[string]time.Duration
 }
 
 func (w *Worker) newLane(attempts int) *lane {
@@ -66,8 +72,8 @@ func (w *Worker) newLane(attempts int) *lane {
 	l.job.took = make(map[string]time.Duration)
 	l.stages = []stage{
 		{"decode", l.decode},
-		{"preprocess", l.preprocess},
 		{"cache", l.lookUp},
+		{"preprocess", l.preprocess},
 		{"model", l.predict},
 		{"ellipse", l.ellipse},
 		{"publish", l.publish},
@@ -107,6 +113,7 @@ func (l *lane) runStages(ctx context.Context, j *job) (err error) {
 	clear(j.took)
 	l.watch.Reset(l.options.TooLong)
 	defer l.watch.Stop()
+	defer l.endComputation(j, nil) // where a stage failed
 	for _, stage := range l.stages {
 		if stage.name == "publish" {
 			l.watch.Stop() // the server may be away for long

@@ -48,7 +48,7 @@ type Publisher interface {
 	PublishDead(ctx context.Context, sequence uint64, letter *messages.DeadLetter) error
 }
 
-// Cache remembers what a model said about features. A cache that fails is a cache that does not know: Get answers
+// Cache remembers what a model said about captures. A cache that fails is a cache that does not know: Get answers
 // false for every kind of failure, and neither call may take longer than a few milliseconds.
 type Cache interface {
 	NewKeyer(digest string, contract []byte) Keyer
@@ -56,9 +56,9 @@ type Cache interface {
 	Set(ctx context.Context, key [32]byte, value []byte)
 }
 
-// Keyer makes cache keys of a model's features for one goroutine: Tensor adds one, Key ends a key.
+// Keyer makes a model's cache keys for one goroutine: Add adds bytes to a key, told apart by their length, and Key ends it.
 type Keyer interface {
-	Tensor(name string, shape []int64, data []float32)
+	Add(b []byte)
 	Key() [32]byte
 }
 
@@ -82,7 +82,8 @@ type Observer interface {
 	InFlight(delta int)
 	Stage(name string, took time.Duration)
 	Batch(size int)
-	Cache(hit bool)
+	Cache(hit bool) // a look-up that was a hit, or a miss
+	Shared()        // a look-up that was neither: another lane computed the very same meanwhile
 	Fixed(took time.Duration)
 	Dead(code string)
 	Retried(code string)

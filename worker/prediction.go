@@ -38,7 +38,10 @@ func encodePrediction(p *contract.Prediction) []byte {
 }
 
 // DecodePrediction reads what workers keep in a cache. An error says that they take it for a miss.
-func DecodePrediction(b []byte) (contract.Prediction, error) { return decodePrediction(b) }
+func DecodePrediction(b []byte) (contract.Prediction, error) {
+	p, _, err := decodeAnswer(b)
+	return p, err
+}
 
 func decodePrediction(b []byte) (p contract.Prediction, err error) {
 	const head = 3 + 6*8

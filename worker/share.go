@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// computations are the predictions being computed at this moment, by cache key: captures with the same features that are
-// in flight at once share one.
+// computations are the answers being computed at this moment, by cache key: captures that are the same and in flight at
+// once share one.
 type computations struct {
 	mu   sync.Mutex
 	open map[[32]byte]*computation

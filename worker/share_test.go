@@ -59,8 +59,8 @@ func TestIdenticalCapturesShareOneComputation(t *testing.T) {
 		t.Errorf("the model ran %d times for six captures with the same features", len(runs))
 	}
 	b.counts.with(func() {
-		if b.counts.hits != 5 || b.counts.misses != 1 || b.counts.fixed != 6 {
-			t.Errorf("%d hits, %d misses, %d fixes; want 5, 1, 6", b.counts.hits, b.counts.misses, b.counts.fixed)
+		if c := b.counts; c.shared != 5 || c.misses != 1 || c.hits != 0 || c.fixed != 6 {
+			t.Errorf("%d shared, %d misses, %d hits, %d fixes; want 5, 1, 0, 6", c.shared, c.misses, c.hits, c.fixed)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"foxhunt/contract"
+	"foxhunt/features"
 	"foxhunt/geo"
 	"foxhunt/messages"
 )
@@ -15,76 +16,37 @@ func (l *lane) decode(_ context.Context, j *job) (err error) {
 	if err := j.capture.Decode(j.message.Data); err != nil {
 		return err
 	}
+	poison(j.capture.Session)
 	return l.bundles.checkOrigin(j.network, j.source, &j.capture)
 }
 
-// preprocess computes the features that the model's contract asks for.
+// preprocess computes the features that the model's contract asks for, unless the answer is known.
 func (l *lane) preprocess(ctx context.Context, j *job) error {
-	poison(j.capture.Session)
+	if j.origin != computed {
+		return nil
+	}
 	select {
 	case extractor := <-l.extractors:
 		defer func() { l.extractors <- extractor }()
-		return extractor.Extract(&j.capture, j.network, &j.features)
+		err := extractor.Extract(&j.capture, j.network, &j.features)
+		j.budget = j.features.Budget
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (l *lane) lookUp(ctx context.Context, j *job) error {
-	j.hit = false
-	if l.cache == nil || !j.capture.Cache {
+// predict asks the model, unless the answer is known.
+func (l *lane) predict(ctx context.Context, j *job) error {
+	if j.origin != computed {
 		return nil
 	}
-	for _, t := range j.features.Tensors {
-		l.keyer.Tensor(t.Name, t.Shape, t.Data)
-	}
-	j.key = l.keyer.Key()
-	if value, ok := l.cache.Get(ctx, j.key); ok {
-		prediction, err := decodePrediction(value)
-		j.prediction, j.hit = prediction, err == nil
-	}
-	if j.hit {
-		l.options.Observer.Cache(true)
-	}
-	return nil
-}
-
-// predict asks the model, unless the cache knew, or another lane is asking the very same just now.
-func (l *lane) predict(ctx context.Context, j *job) (err error) {
-	if j.hit {
-		return nil
-	}
-	if l.cache == nil || !j.capture.Cache {
-		return l.compute(ctx, j)
-	}
-	shared, first := l.computations.join(j.key)
-	if !first {
-		if value := shared.wait(ctx); value != nil {
-			j.prediction, err = decodePrediction(value)
-			j.hit = err == nil
-			l.options.Observer.Cache(j.hit)
-			return err
-		}
-		l.options.Observer.Cache(false)
-		return l.compute(ctx, j)
-	}
-	l.options.Observer.Cache(false)
-	var value []byte
-	defer func() { l.computations.end(j.key, shared, value) }() // after a panic, too
-	if err := l.compute(ctx, j); err != nil {
-		return err
-	}
-	value = encodePrediction(&j.prediction)
-	l.cache.Set(ctx, j.key, value)
-	return nil
-}
-
-func (l *lane) compute(ctx context.Context, j *job) error {
 	j.request.tensors = j.features.Tensors
 	if err := l.batcher.do(ctx, &j.request); err != nil {
 		return err
 	}
 	j.prediction = j.request.prediction
+	l.remember(ctx, j)
 	return nil
 }
 
@@ -113,11 +75,15 @@ func (l *lane) locate(j *job) (geo.Position, geo.Covariance, error) {
 		place := geo.Position{Latitude: p.X, Longitude: p.Y}
 		return place, covariance, place.Validate()
 	}
-	place, err := j.features.Frame.SurfacePoint(p.X, p.Y)
+	frame, err := features.NewFrame(j.capture.Receivers)
 	if err != nil {
 		return geo.Position{}, geo.Covariance{}, err
 	}
-	covariance, err = j.features.Frame.LocalCovariance(covariance, place)
+	place, err := frame.SurfacePoint(p.X, p.Y)
+	if err != nil {
+		return geo.Position{}, geo.Covariance{}, err
+	}
+	covariance, err = frame.LocalCovariance(covariance, place)
 	return place, covariance, err
 }
 

@@ -69,7 +69,7 @@ func (b *bench) send(t *testing.T, data []byte, delivered int) verb {
 	}
 }
 
-func capture(t *testing.T, change func(*messages.Capture)) []byte {
+func capture(t testing.TB, change func(*messages.Capture)) []byte {
 	t.Helper()
 	iq := make([]byte, 2*4480)
 	for i := range iq {

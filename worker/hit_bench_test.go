@@ -1,0 +1,73 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"foxhunt/messages"
+	"foxhunt/model/grid"
+)
+
+// BenchmarkHit has a lane serve captures that the cache knows, with the default model's features: what a hit costs beside the
+// pull and the PubAck. Hashing the samples is most of it.
+func BenchmarkHit(b *testing.B) {
+	for _, size := range []struct {
+		name               string
+		receivers, samples int
+	}{{"27KB", 3, 4480}, {"4MB", 4, 1 << 19}} {
+		b.Run(size.name, func(b *testing.B) {
+			data := capture(b, func(c *messages.Capture) { sameNoise(c, size.receivers, size.samples) })
+			l := benchLane(b)
+			serve := func() bool {
+				j := &l.job
+				j.message = Message{Subject: "captures.net.st", Data: data}
+				if err := l.runStages(context.Background(), j); err != nil {
+					b.Fatal(err)
+				}
+				return j.fix.CacheHit
+			}
+			serve()
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if !serve() {
+					b.Fatal("not a hit")
+				}
+			}
+		})
+	}
+}
+
+// benchLane is a lane of a worker whose batcher runs, over fakes, with the default model's contract.
+func benchLane(b *testing.B) *lane {
+	options := DefaultOptions()
+	options.Observer, options.Log, options.Bundles = &counts{}, slog.New(slog.DiscardHandler), []string{"*.*"}
+	w, err := New(&fakePublisher{}, &fakeCache{}, &fakeModel{contract: grid.Contract()}, options)
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { w.batcher.run(ctx, w.runners); close(ended) }()
+	b.Cleanup(func() { stop(); <-ended; w.Close() })
+	return w.newLane(8)
+}
+
+// sameNoise makes the capture one of several receivers that hear the same noise.
+func sameNoise(c *messages.Capture, receivers, samples int) {
+	iq, x := make([]byte, 2*samples), uint32(1)
+	for i := range iq {
+		x ^= x << 13
+		x ^= x >> 17
+		x ^= x << 5
+		iq[i] = byte(x)
+	}
+	c.Receivers = nil
+	for i := range receivers {
+		c.Receivers = append(c.Receivers, messages.Receiver{
+			Station: string(rune('a' + i)), Latitude: 45 + 0.2*float64(i%2), Longitude: 8 + 0.2*float64(i), ClockSigma: 100,
+			StartTime: 1_700_000_000_000_000_000, SampleRate: 250e3, Format: messages.CI8, IQ: iq,
+		})
+	}
+}
