@@ -36,7 +36,7 @@ func (r *Redis) Look(ctx context.Context, key Key) (value []byte, left time.Dura
 	if left, err = r.client.PTTL(ctx, redisKey(key)).Result(); err != nil {
 		return nil, 0, err
 	}
-	value, ok := open(r.table, key, b)
+	value, _, ok := open(r.table, key, b)
 	if !ok {
 		return nil, left, errors.New("damaged: the value fails its checksum, or another version of foxhunt wrote it; workers take it for a miss")
 	}

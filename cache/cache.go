@@ -47,9 +47,9 @@ type Stats struct {
 	Misses    uint64 `json:"misses"` // without Errors
 	Errors    uint64 `json:"errors"` // calls that failed, or were not made because the tier is unavailable
 	Sets      uint64 `json:"sets"`
-	Dropped   uint64 `json:"dropped"` // values not stored because there was no room, or the tier did not answer
-	Damaged   uint64 `json:"damaged"` // values that failed their checksum or version, counted as misses as well
-	Evictions uint64 `json:"evictions"`
+	Dropped   uint64 `json:"dropped"`   // values not stored because there was no room, or the tier did not answer
+	Damaged   uint64 `json:"damaged"`   // values that failed their checksum or version, counted as misses as well
+	Evictions int64  `json:"evictions"` // values thrown out to make room, not those that ended; -1: not known
 	// Waited is the time that all calls of Get took together: over Hits + Misses + Errors it is their mean.
 	Waited    time.Duration `json:"waited_ns"`
 	Entries   int64         `json:"entries"`   // -1: not known without asking the server for every key

@@ -88,9 +88,15 @@ func NewRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 
 // Get implements Cache.
 func (r *Redis) Get(ctx context.Context, key Key) ([]byte, error) {
+	value, _, err := r.get(ctx, key)
+	return value, err
+}
+
+// get is Get, and says how long the value is still valid: at most the TTL, as the clock of whoever wrote it may be ahead.
+func (r *Redis) get(ctx context.Context, key Key) (value []byte, left time.Duration, err error) {
 	if r.circuit.open.Load() {
 		r.errors.Add(1)
-		return nil, ErrUnavailable
+		return nil, 0, ErrUnavailable
 	}
 	start := time.Now()
 	defer func() { r.took.Add(int64(time.Since(start))) }()
@@ -98,23 +104,23 @@ func (r *Redis) Get(ctx context.Context, key Key) ([]byte, error) {
 	switch {
 	case err == nil:
 		r.circuit.record(false)
-		if value, ok := open(r.table, key, b); ok {
+		if value, end, ok := open(r.table, key, b); ok {
 			r.hits.Add(1)
-			return value, nil
+			return value, min(time.Until(end), r.ttl), nil
 		}
 		r.damaged.Add(1)
 		r.misses.Add(1)
-		return nil, ErrMiss
+		return nil, 0, ErrMiss
 	case errors.Is(err, redis.Nil):
 		r.circuit.record(false)
 		r.misses.Add(1)
-		return nil, ErrMiss
+		return nil, 0, ErrMiss
 	}
 	r.errors.Add(1)
 	if ctx.Err() == nil && r.circuit.record(true) { // not the caller's own impatience
 		r.log.Warn("Redis fails or takes too long; going on without it until it answers again", "error", err)
 	}
-	return nil, fmt.Errorf("redis: %w", err)
+	return nil, 0, fmt.Errorf("redis: %w", err)
 }
 
 // Set implements Cache. It returns at once.
@@ -129,7 +135,7 @@ func (r *Redis) Set(_ context.Context, key Key, value []byte) error {
 		return ErrUnavailable
 	}
 	select {
-	case r.queue <- write{key: key, value: seal(r.table, key, value)}:
+	case r.queue <- write{key: key, value: seal(r.table, key, value, time.Now().Add(r.ttl))}:
 		return nil
 	default:
 		r.dropped.Add(1)
@@ -153,11 +159,11 @@ func (r *Redis) Clear(ctx context.Context) error {
 	return r.each(ctx, clearKeys)
 }
 
-// Stats implements Cache. The server is not asked, so entries and bytes are not known.
+// Stats implements Cache. The server is not asked, so entries, bytes and evictions are not known.
 func (r *Redis) Stats() []Stats {
 	return []Stats{{
 		Tier: "redis", Hits: r.hits.Load(), Misses: r.misses.Load(), Errors: r.errors.Load(), Sets: r.sets.Load(),
-		Dropped: r.dropped.Load(), Damaged: r.damaged.Load(), Waited: time.Duration(r.took.Load()), Entries: -1, Bytes: -1, Available: !r.circuit.open.Load(),
+		Dropped: r.dropped.Load(), Damaged: r.damaged.Load(), Waited: time.Duration(r.took.Load()), Evictions: -1, Entries: -1, Bytes: -1, Available: !r.circuit.open.Load(),
 	}}
 }
 

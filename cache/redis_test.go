@@ -171,6 +171,13 @@ func TestValuesExpire(t *testing.T) {
 	defer m.Close()
 	mustSet(t, m, Key{1}, []byte("fix"))
 	waitFor(t, func() bool { _, err := m.Get(t.Context(), Key{1}); return errors.Is(err, ErrMiss) })
+	for i := range 100 {
+		mustSet(t, m, Key{2, byte(i)}, []byte("fix"))
+	}
+	waitFor(t, func() bool { return m.Stats()[0].Entries == 0 })
+	if n := m.Stats()[0].Evictions; n != 0 {
+		t.Errorf("%d values were counted as thrown out to make room; all had ended", n)
+	}
 }
 
 func TestMemoryIsBounded(t *testing.T) {
@@ -202,6 +209,34 @@ func TestTieredKeepsWhatItFinds(t *testing.T) {
 	mustGet(t, c, Key{1}, []byte("another worker's"))
 	if st := c.Stats(); st[0].Hits != 1 || st[1].Hits != 1 {
 		t.Errorf("hits %d near and %d far, want one each", st[0].Hits, st[1].Hits)
+	}
+}
+
+// TestTieredKeepsNoLonger: what was found in Redis ends in this process when it ends there, and not a whole TTL later.
+func TestTieredKeepsNoLonger(t *testing.T) {
+	s := redistest.Start(t)
+	const ttl = 2 * time.Second
+	others := newRedis(t, RedisOptions{URL: s.URL(), TTL: ttl})
+	near, far := NewMemory(0, time.Hour), newRedis(t, RedisOptions{URL: s.URL(), TTL: time.Hour})
+	c := NewTiered(near, far)
+	start := time.Now()
+	mustSet(t, others, Key{1}, []byte("another worker's"))
+	mustGet(t, c, Key{1}, []byte("another worker's"))
+	mustGet(t, near, Key{1}, []byte("another worker's"))
+	waitFor(t, func() bool { _, err := c.Get(t.Context(), Key{1}); return errors.Is(err, ErrMiss) })
+	if took := time.Since(start); took < ttl-10*time.Millisecond {
+		t.Errorf("gone after %v, want %v", took, ttl)
+	}
+	// A value without any time left, by this process's clock, is used and not kept.
+	raw := redis.NewClient(&redis.Options{Addr: s.Addr})
+	defer raw.Close()
+	raw.Set(t.Context(), redisKey(Key{2}), seal(far.table, Key{2}, []byte("old"), time.Now().Add(-time.Minute)), 0)
+	mustGet(t, c, Key{2}, []byte("old"))
+	mustMiss(t, near, Key{2})
+	// One of a clock far ahead is kept for this process's own TTL.
+	raw.Set(t.Context(), redisKey(Key{3}), seal(far.table, Key{3}, []byte("future"), time.Now().Add(1e6*time.Hour)), 0)
+	if _, left, err := far.get(t.Context(), Key{3}); err != nil || left > time.Hour {
+		t.Errorf("left are %v, %v; want at most an hour", left, err)
 	}
 }
 

@@ -5,23 +5,28 @@ import (
 	"errors"
 )
 
-// Tiered asks the first cache, then the second, and keeps in the first what it finds in the second.
-type Tiered struct{ near, far Cache }
+// Tiered asks the memory of this process, then Redis, and keeps in memory what it finds in Redis, for as long as that is
+// valid there.
+type Tiered struct {
+	near *Memory
+	far  *Redis
+}
 
 // NewTiered returns near in front of far. It owns both.
-func NewTiered(near, far Cache) *Tiered { return &Tiered{near, far} }
+func NewTiered(near *Memory, far *Redis) *Tiered { return &Tiered{near, far} }
 
 // Get implements Cache.
 func (t *Tiered) Get(ctx context.Context, key Key) ([]byte, error) {
 	if value, err := t.near.Get(ctx, key); err == nil {
 		return value, nil
 	}
-	value, err := t.far.Get(ctx, key)
+	value, left, err := t.far.get(ctx, key)
 	if err != nil {
 		return nil, err
 	}
-	// What near cannot keep is still found in far.
-	_ = t.near.Set(ctx, key, value)
+	if left > 0 { // or the clock of whoever wrote it is behind
+		t.near.set(key, value, left)
+	}
 	return value, nil
 }
 

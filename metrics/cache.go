@@ -7,7 +7,8 @@ type CacheTier struct {
 	Tier                 string
 	Hits, Misses, Errors float64
 	Waited               float64 // s that all look-ups took together
-	Evictions, Dropped   float64
+	Dropped              float64
+	Evictions            float64 // below 0: not known
 	Entries, Bytes       float64 // below 0: not known
 	Available            bool
 }
@@ -29,7 +30,7 @@ func NewCache(r prometheus.Registerer, tiers func() []CacheTier) {
 		misses:        desc("foxhunt_cache_tier_misses_total", "Look-ups that this tier did not know."),
 		errors:        desc("foxhunt_cache_tier_errors_total", "Calls that failed; each cost a computation, none a fix."),
 		waited:        desc("foxhunt_cache_tier_lookup_seconds_total", "Time that this tier's look-ups took."),
-		evictions:     desc("foxhunt_cache_tier_evictions_total", "Fixes thrown out to make room, by this process."),
+		evictions:     desc("foxhunt_cache_tier_evictions_total", "Fixes thrown out to make room, where the tier knows; not those whose time was over."),
 		dropped:       desc("foxhunt_cache_tier_dropped_total", "Fixes not stored: there was no room, or the tier did not answer."),
 		entries:       desc("foxhunt_cache_entries", "Fixes that the tier holds, where it knows."),
 		bytes:         desc("foxhunt_cache_bytes", "Memory that the tier holds, where it knows."),

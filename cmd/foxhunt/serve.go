@@ -66,7 +66,7 @@ func (p *workerProcess) loadModel(runtime *model.Runtime) (err error) {
 }
 
 func (p *workerProcess) openCache(ctx context.Context) error {
-	var near, far cache.Cache
+	var near *cache.Memory
 	if p.options.cacheBytes > 0 {
 		near = cache.NewMemory(p.options.cacheBytes, p.options.cacheTTL)
 		p.cache = near
@@ -81,11 +81,10 @@ func (p *workerProcess) openCache(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		far = redis
-		p.cache = far
-	}
-	if near != nil && far != nil {
-		p.cache = cache.NewTiered(near, far)
+		p.cache = redis
+		if near != nil {
+			p.cache = cache.NewTiered(near, redis)
+		}
 	}
 	return nil
 }
