@@ -28,7 +28,8 @@ const (
 	DefaultInFlight = 256
 )
 
-// bodyBudget bounds the bytes of all requests' bodies that are in memory at once; searches bounds how many searches for
+// bodyBudget bounds the bytes of all requests' bodies that are in memory at once; what captures are made of them comes on
+// top (docs/gateway.md). searches bounds how many searches for
 // fixes run at once, each of which takes a consumer of the server for its time.
 const (
 	bodyBudget = 8 * MaxBodyBytes

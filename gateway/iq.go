@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"math"
+	"slices"
 	"strconv"
 
 	"foxhunt/messages"
@@ -11,6 +13,7 @@ import (
 
 // pairs takes [[I, Q], ...] and appends it to iq as cf32_le, of at most so many bytes in all.
 func (s *scanner) pairs(iq []byte, most int) ([]byte, *fault) {
+	iq = slices.Grow(iq, 8*s.pairsAhead(most/8))
 	f := s.array(func(int) *fault {
 		if len(iq)+8 > most {
 			return faulty(messages.CodeTooLarge, "would make the capture larger than %d bytes", messages.MaxCaptureBytes)
@@ -23,6 +26,16 @@ func (s *scanner) pairs(iq []byte, most int) ([]byte, *fault) {
 		f = faulty(CodeBadIQ, "is empty; want [[I, Q], ...]")
 	}
 	return iq, f
+}
+
+// pairsAhead guesses how many pairs come, most at the most, so that there is memory for them at once: to grow with them would
+// take five times as much. The shortest is [0,0], with its comma.
+func (s *scanner) pairsAhead(most int) int {
+	end := bytes.Index(s.text[s.pos:], []byte("]]")) // where it is written with a space in it, the memory grows
+	if end < 0 {
+		return 0
+	}
+	return min(bytes.Count(s.text[s.pos:s.pos+end], []byte("[")), end/len("[0,0],")+1, most)
 }
 
 // pair takes [I, Q].

@@ -52,17 +52,17 @@ func modelVersion(m *messages.Model) string {
 
 // predict answers a request for one fix.
 func (g *Gateway) predict(w http.ResponseWriter, r *http.Request) {
-	if p := g.admit(1); p != nil {
-		p.write(w)
-		return
-	}
-	defer g.captures.Release(1)
 	q, p := g.readOne(w, r)
 	if p != nil {
 		p.write(w)
 		return
 	}
 	defer q.release()
+	if p := g.admit(1); p != nil { // not before: who sends slowly keeps nobody else out
+		p.write(w)
+		return
+	}
+	defer g.captures.Release(1)
 	ctx, cancel := context.WithTimeoutCause(r.Context(), g.options.Deadline, errDeadline)
 	defer cancel()
 	if p := g.ready(ctx); p != nil {
