@@ -1,8 +1,6 @@
 package worker
 
 import (
-	"context"
-	"log/slog"
 	"testing"
 
 	"foxhunt/messages"
@@ -18,40 +16,17 @@ func BenchmarkHit(b *testing.B) {
 	}{{"27KB", 3, 4480}, {"4MB", 4, 1 << 19}} {
 		b.Run(size.name, func(b *testing.B) {
 			data := capture(b, func(c *messages.Capture) { sameNoise(c, size.receivers, size.samples) })
-			l := benchLane(b)
-			serve := func() bool {
-				j := &l.job
-				j.message = Message{Subject: "captures.net.st", Data: data}
-				if err := l.runStages(context.Background(), j); err != nil {
-					b.Fatal(err)
-				}
-				return j.fix.CacheHit
-			}
-			serve()
+			l := startLane(b, &fakeModel{contract: grid.Contract()}, &fakeCache{}, nil)
+			l.serveOne(b, "net", data)
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if !serve() {
+				if !l.serveOne(b, "net", data).fix.CacheHit {
 					b.Fatal("not a hit")
 				}
 			}
 		})
 	}
-}
-
-// benchLane is a lane of a worker whose batcher runs, over fakes, with the default model's contract.
-func benchLane(b *testing.B) *lane {
-	options := DefaultOptions()
-	options.Observer, options.Log, options.Bundles = &counts{}, slog.New(slog.DiscardHandler), []string{"*.*"}
-	w, err := New(&fakePublisher{}, &fakeCache{}, &fakeModel{contract: grid.Contract()}, options)
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() { w.batcher.run(ctx, w.runners); close(ended) }()
-	b.Cleanup(func() { stop(); <-ended; w.Close() })
-	return w.newLane(8)
 }
 
 // sameNoise makes the capture one of several receivers that hear the same noise.

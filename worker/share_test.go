@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -59,8 +60,9 @@ func TestIdenticalCapturesShareOneComputation(t *testing.T) {
 		t.Errorf("the model ran %d times for six captures with the same features", len(runs))
 	}
 	b.counts.with(func() {
-		if c := b.counts; c.shared != 5 || c.misses != 1 || c.hits != 0 || c.fixed != 6 {
-			t.Errorf("%d shared, %d misses, %d hits, %d fixes; want 5, 1, 0, 6", c.shared, c.misses, c.hits, c.fixed)
+		// One that came too late to wait found the answer in the cache.
+		if c := b.counts; c.shared+c.hits != 5 || c.shared == 0 || c.misses != 1 || c.fixed != 6 {
+			t.Errorf("%d shared, %d hits, %d misses, %d fixes; want 5 together, 1, 6", c.shared, c.hits, c.misses, c.fixed)
 		}
 	})
 }
@@ -82,5 +84,20 @@ func TestAFailedComputationIsNotShared(t *testing.T) {
 	}
 	if ends["nak"] != 1 || ends["ack"] != 2 {
 		t.Errorf("ends %v; want the one that failed handed back, and the others acknowledged", ends)
+	}
+}
+
+// TestAnAnswerThatIsNoneIsNotShared: the same captures come to the same end, whoever was first.
+func TestAnAnswerThatIsNoneIsNotShared(t *testing.T) {
+	b := start(t, func(b *bench, o *Options) {
+		o.BatchDelay, o.Lanes = 20*time.Millisecond, 4
+		b.model.answer = func(n int) ([]contract.Prediction, error) {
+			return slices.Repeat([]contract.Prediction{{X: 45, Y: 8, Covariance: contract.Spread{YY: 400}}}, n), nil
+		}
+	})
+	for i, v := range b.together(t, 4) {
+		if v.name != "term" || v.code != "degenerate_covariance" {
+			t.Errorf("capture %d ended with %+v", i, v)
+		}
 	}
 }
