@@ -8,9 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"time"
 
 	"foxhunt/messages"
 )
@@ -19,8 +22,12 @@ import (
 type HTTP struct {
 	client *http.Client
 	base   string // of the gateway: http://host:port
-	query  string
+	query  string // names the network
 	token  string
+
+	mu     sync.Mutex
+	since  time.Time         // no capture is older, by anybody's clock
+	places map[string]string // where the gateway said that a capture's fix will be
 }
 
 // NewHTTP makes a target of the gateway at base, for captures of a network. token is sent as a bearer's, if there is one;
@@ -31,10 +38,12 @@ func NewHTTP(base, network, token string, security *tls.Config, open int) (*HTTP
 		return nil, fmt.Errorf("the gateway's address is %q; want for example http://127.0.0.1:8080", base)
 	}
 	transport := &http.Transport{MaxIdleConns: open, MaxIdleConnsPerHost: open, TLSClientConfig: security, ForceAttemptHTTP2: true}
-	return &HTTP{
+	h := &HTTP{
 		client: &http.Client{Transport: transport}, base: strings.TrimRight(base, "/"), token: token,
 		query: "?network=" + url.QueryEscape(network),
-	}, nil
+	}
+	h.Begin()
+	return h, nil
 }
 
 // Close closes the connections.
@@ -49,23 +58,51 @@ func (h *HTTP) Locate(ctx context.Context, r Request) (Answer, error) {
 			Model     messages.Model `json:"model"`
 		} `json:"fix"`
 	}
-	if err := h.call(ctx, http.MethodPost, "/api/v1/inference/predict"+h.query, r.Capture, &answer); err != nil {
+	err := h.call(ctx, http.MethodPost, "/api/v1/inference/predict"+h.query, r.Capture, &answer)
+	var p *problem
+	switch {
+	case errors.As(err, &p):
+		h.note(r.ID, p.FixURL)
+		return Answer{}, &Failure{p.Code, p.Detail}
+	case err != nil:
 		return Answer{}, err
-	}
-	if answer.Fix.CaptureID != r.ID {
-		return Answer{}, &Failure{"wrong_fix", "the gateway answered with the fix of another capture"}
+	case answer.Fix.CaptureID != r.ID:
+		return Answer{}, &Failure{codeWrongFix, "the gateway answered with the fix of another capture"}
 	}
 	return Answer{answer.CacheHit, answer.Fix.Model.Name + " " + answer.Fix.Model.Version}, nil
 }
 
-// Late implements Target.
-func (h *HTTP) Late(ctx context.Context, id string) (bool, error) {
-	err := h.call(ctx, http.MethodGet, "/api/v1/fixes/"+url.PathEscape(id), nil, &struct{}{})
-	var failure *Failure
-	if errors.As(err, &failure) && failure.Code == "fix_not_found" {
-		return false, nil
+// Begin implements Target.
+func (h *HTTP) Begin() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.since, h.places = time.Now().Add(-time.Hour).UTC(), map[string]string{}
+}
+
+// fixes is the page of what became of captures.
+const fixes = "/api/v1/fixes/"
+
+// note keeps where a capture's fix will be.
+func (h *HTTP) note(id, place string) {
+	if !strings.HasPrefix(place, fixes) {
+		return // none, or not on this gateway, which alone may see the token
 	}
-	return err == nil, err
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.places[id] = place
+}
+
+// Late implements Target.
+func (h *HTTP) Late(ctx context.Context, id string) bool {
+	h.mu.Lock()
+	place, told := h.places[id]
+	if !told { // the gateway may have died before it could answer
+		place = fixes + url.PathEscape(id) + h.query + "&since=" + h.since.Format(time.RFC3339)
+	}
+	h.mu.Unlock()
+	err := h.call(ctx, http.MethodGet, place, nil, &struct{}{})
+	var p *problem
+	return err == nil || errors.As(err, &p) && p.isDeadLetter()
 }
 
 // Lag implements Target: a gateway does not tell.
@@ -94,7 +131,7 @@ func (h *HTTP) call(ctx context.Context, method, path string, body []byte, answe
 		if ctx.Err() != nil {
 			return &Failure{CodeTimeout, "no answer came in time"}
 		}
-		return &Failure{"no_answer", errors.Unwrap(err).Error()} // without the URL, which Do puts before it
+		return broken(err)
 	}
 	defer response.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -102,21 +139,50 @@ func (h *HTTP) call(ctx context.Context, method, path string, body []byte, answe
 	case ctx.Err() != nil:
 		return &Failure{CodeTimeout, "no answer came in time"}
 	case err != nil:
-		return &Failure{"no_answer", err.Error()}
+		return &Failure{codeNoAnswer, err.Error()}
 	case response.StatusCode != http.StatusOK:
-		return problem(response.StatusCode, data)
+		return readProblem(response.StatusCode, data)
 	}
 	if err := json.Unmarshal(data, answer); err != nil {
-		return &Failure{"bad_answer", err.Error()}
+		return &Failure{codeBadAnswer, err.Error()}
 	}
 	return nil
 }
 
-// problem reads a problem detail (RFC 9457).
-func problem(status int, data []byte) *Failure {
-	var p struct{ Code, Detail string }
-	if json.Unmarshal(data, &p) != nil || p.Code == "" {
-		return &Failure{fmt.Sprintf("http_%d", status), "the answer is no problem of a gateway's"}
+// broken tells a connection that was never made, on which nothing was sent, from one that broke.
+func broken(err error) *Failure {
+	code := codeNoAnswer
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		code = codeUnreachable
 	}
-	return &Failure{p.Code, p.Detail}
+	return &Failure{code, errors.Unwrap(err).Error()} // without the URL, which Do puts before it
+}
+
+// problem is a problem detail (RFC 9457) of the gateway's.
+type problem struct {
+	status int
+	Code   string
+	Detail string
+	FixURL string `json:"fix_url"`
+}
+
+func (p *problem) Error() string { return p.Code + ": " + p.Detail }
+
+// isDeadLetter reports whether a problem that the page of fixes answers with is what a dead letter says; the others say that
+// the gateway found nothing, or could not look.
+func (p *problem) isDeadLetter() bool {
+	switch p.status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity, http.StatusInternalServerError:
+		return p.Code != "bad_parameter" && p.Code != "search_too_long" && p.Code != "internal"
+	}
+	return false
+}
+
+func readProblem(status int, data []byte) error {
+	p := &problem{status: status}
+	if json.Unmarshal(data, p) != nil || p.Code == "" {
+		return &Failure{fmt.Sprintf("%s%d", codeHTTP, status), "the answer is no problem of a gateway's"}
+	}
+	return p
 }

@@ -21,6 +21,8 @@ type deployment struct {
 	fail   func(n int) error
 	served int
 	late   bool
+	lag    int
+	begun  int
 }
 
 func newDeployment() *deployment {
@@ -60,9 +62,10 @@ func (d *deployment) Locate(ctx context.Context, r Request) (Answer, error) {
 	return Answer{CacheHit: hit, Model: "test 1"}, nil
 }
 
-func (d *deployment) Late(context.Context, string) (bool, error) { return d.late, nil }
-func (d *deployment) Lag(context.Context) (int, bool)            { return 0, true }
-func (d *deployment) Doubled() (int, bool)                       { return 0, true }
+func (d *deployment) Begin()                            { d.begun++ }
+func (d *deployment) Late(context.Context, string) bool { return d.late }
+func (d *deployment) Lag(context.Context) (int, bool)   { return d.lag, true }
+func (d *deployment) Doubled() (int, bool)              { return 0, true }
 
 func base(t *testing.T) []*messages.Capture {
 	t.Helper()
@@ -94,7 +97,7 @@ func TestClosedLoop(t *testing.T) {
 	if !report.Met || len(report.SLA) != 5 {
 		t.Errorf("met %v, levels %+v; want all five met", report.Met, report.SLA)
 	}
-	if l := report.Ledger; l.Sent != 500 || l.Answered != 500 || l.Lost != 0 || *l.Doubled != 0 {
+	if l := report.Ledger; l.Sent != 500 || l.Answered != 500 || l.Unanswered != 0 || *l.Doubled != 0 {
 		t.Errorf("ledger %+v", l)
 	}
 	if report.All.Count != 500 || report.Hit.Count+report.Missed.Count != 500 || report.Models["test 1"] != 500 {
@@ -122,7 +125,7 @@ func TestFailuresAreCountedByCode(t *testing.T) {
 	if report.Failures["no_overlap"] != 10 || report.Failures[CodeTimeout] != 4 || report.Successes != 86 {
 		t.Errorf("failures %v, successes %d", report.Failures, report.Successes)
 	}
-	if l := report.Ledger; l.Refused != 10 || l.Lost != 4 || l.Late != 0 || l.Sent != l.Answered+l.Refused+l.Late+l.Lost {
+	if l := report.Ledger; l.Refused != 10 || l.Unanswered != 4 || l.Late != 0 || l.Sent != l.Answered+l.Refused+l.Late+l.Unanswered {
 		t.Errorf("ledger %+v", l)
 	}
 	if report.Met {
@@ -139,7 +142,7 @@ func TestLateAnswersAreNotLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l := report.Ledger; l.Late != 2 || l.Lost != 0 || l.Answered != 0 {
+	if l := report.Ledger; l.Late != 2 || l.Unanswered != 0 || l.Answered != 0 {
 		t.Errorf("ledger %+v; want both late", l)
 	}
 }

@@ -74,12 +74,15 @@ func (n *NATS) Locate(ctx context.Context, r Request) (Answer, error) {
 	n.mu.Lock()
 	n.sent[r.ID] = f
 	n.mu.Unlock()
-	if _, err := n.conn.PublishCapture(ctx, n.subject, r.ID, r.Capture); err != nil {
-		var e *jetstream.Error
-		if errors.As(err, &e) && e.Code != jetstream.CodeTimeout {
-			return Answer{}, &Failure{e.Code, e.Reason}
-		}
+	stored, err := n.conn.PublishCapture(ctx, n.subject, r.ID, r.Capture)
+	var e *jetstream.Error
+	switch {
+	case errors.As(err, &e) && e.Code != jetstream.CodeTimeout:
+		return Answer{}, &Failure{e.Code, e.Reason}
+	case err != nil:
 		return Answer{}, &Failure{CodeTimeout, err.Error()}
+	case stored.Duplicate: // any fix would be another capture's
+		return Answer{}, &Failure{codeDuplicateID, "the stream had a capture of this id, and dropped this one"}
 	}
 	select {
 	case r := <-f.first:
@@ -89,12 +92,19 @@ func (n *NATS) Locate(ctx context.Context, r Request) (Answer, error) {
 	}
 }
 
+// Begin implements Target.
+func (n *NATS) Begin() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sent = map[string]*fate{}
+}
+
 // Late implements Target.
-func (n *NATS) Late(_ context.Context, id string) (bool, error) {
+func (n *NATS) Late(_ context.Context, id string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	f := n.sent[id]
-	return f != nil && (f.fixes > 0 || f.dead), nil
+	return f != nil && (f.fixes > 0 || f.dead)
 }
 
 // Lag implements Target.

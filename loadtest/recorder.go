@@ -17,7 +17,7 @@ type recorder struct {
 	failures          map[string]int
 	reasons           map[string]string // the first of each code
 	models            map[string]int
-	unanswered        []string // ids of requests that ran out of time
+	unanswered        []string // ids of captures of which nobody knows what became
 	seconds           []second
 }
 
@@ -69,7 +69,7 @@ func (r *recorder) fail(id string, err error) {
 	if r.failures[code]++; r.failures[code] == 1 {
 		r.reasons[code] = err.Error()
 	}
-	if code == CodeTimeout {
+	if unsure(code) {
 		r.unanswered = append(r.unanswered, id)
 	}
 }

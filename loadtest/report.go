@@ -1,7 +1,6 @@
 package loadtest
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -71,16 +70,6 @@ type Latency struct {
 	Deviation float64 `json:"deviation_ms"`
 	// Curve is the latency at the percentiles 0, 1, ... 100.
 	Curve []float64 `json:"curve_ms"`
-}
-
-// Ledger accounts for every capture sent: Answered + Refused + Late + Lost = Sent.
-type Ledger struct {
-	Sent     int  `json:"sent"`
-	Answered int  `json:"answered"`         // with a fix in time
-	Refused  int  `json:"refused"`          // not taken, or a dead letter, in time
-	Late     int  `json:"late"`             // answered after the request's time was over
-	Lost     int  `json:"lost"`             // without an answer at the end
-	Doubled  *int `json:"doubled_captures"` // captures with more than one answer; null: not known
 }
 
 // Second is one second of the run.
@@ -158,35 +147,4 @@ func share(part, of int) float64 {
 		return 0
 	}
 	return float64(part) / float64(of)
-}
-
-// settle closes the ledger: requests that ran out of time are looked for once more, for as long again as one may take.
-func (r *run) settle(ctx context.Context, report *Report) {
-	l := &report.Ledger
-	l.Sent, l.Answered, l.Lost = report.Requests, report.Successes, len(r.recorder.unanswered)
-	l.Refused = l.Sent - l.Answered - l.Lost
-	ctx, cancel := context.WithTimeout(ctx, r.Timeout)
-	defer cancel()
-	for _, id := range r.recorder.unanswered {
-		if r.arrived(ctx, id) {
-			l.Late++
-			l.Lost--
-		}
-	}
-	if n, known := r.target.Doubled(); known {
-		l.Doubled = &n
-	}
-}
-
-// arrived asks for a capture's answer until there is one or ctx ends.
-func (r *run) arrived(ctx context.Context, id string) bool {
-	for {
-		found, err := r.target.Late(ctx, id)
-		if err == nil && found {
-			return true
-		}
-		if !sleep(ctx, 200*time.Millisecond) {
-			return false
-		}
-	}
 }

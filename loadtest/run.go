@@ -29,6 +29,7 @@ func Run(ctx context.Context, target Target, base []*messages.Capture, o Options
 	if len(base) == 0 {
 		return nil, fmt.Errorf("there is no capture to send")
 	}
+	target.Begin()
 	before, known := target.Lag(ctx)
 	r := &run{Options: o, target: target, supply: newSupply(base, o.Repeat, o.Seed), pulse: newPulse(), recorder: newRecorder(time.Now())}
 	sending, stop := context.WithCancel(ctx)
@@ -53,9 +54,8 @@ func Run(ctx context.Context, target Target, base []*messages.Capture, o Options
 	helpers.Wait()
 	report := r.report(took, overrun)
 	r.settle(ctx, report)
-	after, _ := target.Lag(ctx)
 	if known {
-		report.LagBefore, report.LagAfter = &before, &after
+		report.LagBefore = &before
 	}
 	return report, nil
 }

@@ -38,8 +38,8 @@ func (r *Report) WriteText(out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\nledger: %d sent = %d answered + %d refused + %d late + %d lost; answered twice: %s\n",
-		r.Ledger.Sent, r.Ledger.Answered, r.Ledger.Refused, r.Ledger.Late, r.Ledger.Lost, orUnknown(r.Ledger.Doubled))
+	fmt.Fprintf(out, "\nledger: %d sent = %d answered + %d refused + %d late + %d unanswered (still waiting, at most: %s); answered twice: %s\n",
+		r.Ledger.Sent, r.Ledger.Answered, r.Ledger.Refused, r.Ledger.Late, r.Ledger.Unanswered, orUnknown(r.Ledger.Waiting), orUnknown(r.Ledger.Doubled))
 	fmt.Fprintf(out, "lag: %s captures before, %s after; the generator's own timers: p99 %.1f ms late\n\n",
 		orUnknown(r.LagBefore), orUnknown(r.LagAfter), r.GeneratorLate)
 	return r.writeLevels(out)

@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"foxhunt/loadtest"
+	"foxhunt/messages"
 )
 
 // lenient are service levels that a busy machine keeps, too.
@@ -52,7 +54,7 @@ func TestLoadtest(t *testing.T) {
 			if report.Requests != 50 || report.Successes != 50 || report.Hits != 40 || !report.Met {
 				t.Errorf("%d requests, %d fixes, %d hits, met %v; want 50, 50, 40, true\n%s", report.Requests, report.Successes, report.Hits, report.Met, out)
 			}
-			if l := report.Ledger; l.Answered != 50 || l.Lost != 0 || l.Doubled != nil && *l.Doubled != 0 {
+			if l := report.Ledger; l.Answered != 50 || l.Unanswered != 0 || l.Doubled != nil && *l.Doubled != 0 {
 				t.Errorf("ledger %+v", l)
 			}
 			if (report.LagBefore == nil) != (via == "http") {
@@ -68,6 +70,44 @@ func TestLoadtest(t *testing.T) {
 				t.Errorf("%v, failures %v, ledger %+v", err, report.Failures, report.Ledger)
 			}
 		})
+	}
+}
+
+// TestLoadtestFindsLateAnswers: a real gateway's words for a fix and a dead letter that came after the request had ended.
+func TestLoadtestFindsLateAnswers(t *testing.T) {
+	h := newHouse(t)
+	gateway := h.startGateway(t)
+	target, err := loadtest.NewHTTP("http://"+gateway.address, "loadtest", "", nil, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	h.startWorker(t, "--model", "grid")
+	for receivers, what := range map[int]string{3: "a fix", 1: "a dead letter"} {
+		captures, err := loadtest.Simulate(loadtest.Shape{Receivers: receivers, Samples: 4480, Format: messages.CI16}, 1, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := captures[0].Encode(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source := "http"
+		if receivers == 1 {
+			source = captures[0].Receivers[0].Station
+		}
+		id := captures[0].ID
+		if target.Late(t.Context(), id) {
+			t.Errorf("%s was found before there was one", what)
+		}
+		if _, err := h.conn.PublishCapture(t.Context(), "captures.loadtest."+source, id, data); err != nil { // as a gateway that then died
+			t.Fatal(err)
+		}
+		for end := time.Now().Add(patience); !target.Late(t.Context(), id); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s was never found", what)
+			}
+		}
 	}
 }
 
