@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"foxhunt/cache"
+	"foxhunt/contract"
 	"foxhunt/worker"
 )
 
@@ -101,44 +102,62 @@ func newCacheKeys() *cobra.Command {
 func newCacheGet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "get KEY...", Short: "Show what is kept under keys", Args: cobra.MinimumNArgs(1),
-		Example: "  foxhunt cache get --redis redis://127.0.0.1:6379 $(foxhunt cache keys --redis redis://127.0.0.1:6379 --limit 1)",
+		Example: "  foxhunt cache get --redis redis://127.0.0.1:6379 3f1e0c7a9b2d4856c0ffee00112233445566778899aabbccddeeff0123456789",
 	}
 	return onRedis(cmd, func(ctx context.Context, r *cache.Redis, out io.Writer, args []string) error {
+		keys, err := parseKeys(args)
+		if err != nil {
+			return err
+		}
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "KEY\tVALID FOR\tX\tY\tCONFIDENCE")
-		for _, text := range args {
-			key, err := cache.ParseKey(text)
+		var missing []error
+		for i, key := range keys {
+			p, left, err := look(ctx, r, key)
 			if err != nil {
-				return err
+				missing = append(missing, fmt.Errorf("%s: %w", args[i], err))
+				continue
 			}
-			value, left, err := r.Look(ctx, key)
-			if err != nil {
-				return fmt.Errorf("%s: %w", text, err)
-			}
-			p, err := worker.DecodePrediction(value)
-			if err != nil {
-				return fmt.Errorf("%s: %w", text, err)
-			}
-			fmt.Fprintf(table, "%s\t%v\t%g\t%g\t%.2f\n", text, left.Round(time.Second), p.X, p.Y, p.Confidence)
+			fmt.Fprintf(table, "%s\t%v\t%g\t%g\t%.2f\n", args[i], left.Round(time.Second), p.X, p.Y, p.Confidence)
 		}
 		fmt.Fprintln(table, "\nX and Y are as the model answered: metres about the receivers' centroid, or degrees.")
-		return table.Flush()
+		return errors.Join(append(missing, table.Flush())...)
 	})
+}
+
+func look(ctx context.Context, r *cache.Redis, key cache.Key) (p contract.Prediction, left time.Duration, err error) {
+	value, left, err := r.Look(ctx, key)
+	if err != nil {
+		return p, 0, err
+	}
+	p, err = worker.DecodePrediction(value)
+	return p, left, err
+}
+
+func parseKeys(texts []string) ([]cache.Key, error) {
+	keys := make([]cache.Key, len(texts))
+	for i, text := range texts {
+		var err error
+		if keys[i], err = cache.ParseKey(text); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
 }
 
 func newCacheDelete() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "delete KEY...", Short: "Remove what is kept under keys", Args: cobra.MinimumNArgs(1),
-		Example: "  foxhunt cache delete --redis redis://127.0.0.1:6379 $(foxhunt cache keys --redis redis://127.0.0.1:6379 --limit 1)",
+		Example: "  foxhunt cache delete --redis redis://127.0.0.1:6379 3f1e0c7a9b2d4856c0ffee00112233445566778899aabbccddeeff0123456789",
 	}
 	return onRedis(cmd, func(ctx context.Context, r *cache.Redis, _ io.Writer, args []string) error {
-		for _, text := range args {
-			key, err := cache.ParseKey(text)
-			if err != nil {
-				return err
-			}
+		keys, err := parseKeys(args)
+		if err != nil {
+			return err
+		}
+		for i, key := range keys {
 			if err := r.Delete(ctx, key); err != nil {
-				return fmt.Errorf("%s: %w", text, err)
+				return fmt.Errorf("%s: %w", args[i], err)
 			}
 		}
 		return nil
@@ -151,14 +170,8 @@ func newCacheClear() *cobra.Command {
 		Example: "  foxhunt cache clear --redis redis://127.0.0.1:6379",
 	}
 	return onRedis(cmd, func(ctx context.Context, r *cache.Redis, out io.Writer, _ []string) error {
-		before, err := r.Holdings(ctx)
-		if err != nil {
-			return err
-		}
-		if err := r.Clear(ctx); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(out, "%d fixes removed\n", before.Keys)
+		removed, err := r.Purge(ctx)
+		fmt.Fprintf(out, "%d fixes removed\n", removed) // those before an error, too
 		return err
 	})
 }
