@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -116,7 +117,7 @@ func scan(ctx context.Context, node redis.Cmdable, visit func(context.Context, r
 		if err != nil {
 			return err
 		}
-		if len(keys) > 0 {
+		if keys = slices.DeleteFunc(keys, foreign); len(keys) > 0 {
 			if err := visit(ctx, node, keys); err != nil {
 				return err
 			}
@@ -127,13 +128,35 @@ func scan(ctx context.Context, node redis.Cmdable, visit func(context.Context, r
 	}
 }
 
-// clearKeys removes keys one by one: in a cluster they are of different slots.
-func clearKeys(ctx context.Context, node redis.Cmdable, keys []string) error {
-	_, err := node.Pipelined(ctx, func(p redis.Pipeliner) error {
+// Purge removes all of foxhunt's keys and returns how many there were.
+func (r *Redis) Purge(ctx context.Context) (removed int64, err error) {
+	if err := r.flush(ctx); err != nil {
+		return 0, err
+	}
+	err = r.each(ctx, func(ctx context.Context, node redis.Cmdable, keys []string) error {
+		n, err := unlink(ctx, node, keys)
+		removed += n
+		return err
+	})
+	return removed, err
+}
+
+// unlink removes keys one by one: in a cluster they are of different slots.
+func unlink(ctx context.Context, node redis.Cmdable, keys []string) (removed int64, err error) {
+	commands, err := node.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, key := range keys {
 			p.Unlink(ctx, key)
 		}
 		return nil
 	})
-	return err
+	for _, c := range commands {
+		removed += c.(*redis.IntCmd).Val()
+	}
+	return removed, err
+}
+
+// foreign says whether a key is none that redisKey makes.
+func foreign(name string) bool {
+	key, err := ParseKey(strings.TrimPrefix(name, prefix))
+	return err != nil || redisKey(key) != name
 }

@@ -3,6 +3,7 @@ package cache
 import (
 	"encoding/hex"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -26,8 +27,12 @@ func TestAdmin(t *testing.T) {
 			r, s := start()
 			others := redis.NewClient(&redis.Options{Addr: s.Addr})
 			defer others.Close()
-			if err := others.Set(t.Context(), "somebody:else", "1", 0).Err(); err != nil {
-				t.Fatal(err)
+			foreign := []string{"somebody:else", "foxhunt:notakey1", "foxhunt:", "foxhunt:" + strings.Repeat("g", 64),
+				"foxhunt:" + strings.Repeat("A", 64), "foxhunt:" + strings.Repeat("0", 66)}
+			for _, key := range foreign {
+				if err := others.Set(t.Context(), key, "1", 0).Err(); err != nil {
+					t.Fatal(err)
+				}
 			}
 			for i := range 5 {
 				mustSet(t, r, Key{byte(i)}, []byte("value"))
@@ -53,14 +58,16 @@ func TestAdmin(t *testing.T) {
 			if _, _, err := r.Look(t.Context(), Key{1}); err == nil || errors.Is(err, ErrMiss) {
 				t.Errorf("look at a damaged value: %v", err)
 			}
-			if err := r.Clear(t.Context()); err != nil {
-				t.Fatal(err)
+			if n, err := r.Purge(t.Context()); err != nil || n != 5 {
+				t.Fatalf("%d keys were removed, %v; want 5", n, err)
 			}
 			if h, err := r.Holdings(t.Context()); err != nil || h.Keys != 0 {
 				t.Errorf("after Clear: %+v, %v", h, err)
 			}
-			if n := others.Exists(t.Context(), "somebody:else").Val(); n != 1 {
-				t.Error("Clear removed somebody else's key")
+			for _, key := range foreign {
+				if n := others.Exists(t.Context(), key).Val(); n != 1 {
+					t.Errorf("somebody else's key %s was removed", key)
+				}
 			}
 		})
 	}

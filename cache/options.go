@@ -28,16 +28,18 @@ type RedisOptions struct {
 
 	PoolSize int           // connections to each node; default 10 for each processor
 	TTL      time.Duration // default DefaultTTL
-	Budget   time.Duration // most that Get may take; default 5 ms
+	Budget   time.Duration // most that Get may take; default DefaultBudget
 	Log      *slog.Logger  // default slog.Default()
 }
 
+// DefaultBudget is how long Get waits for Redis unless told otherwise.
+const DefaultBudget = 5 * time.Millisecond
+
 // Connections are made and probed outside of Get's budget, with these bounds.
 const (
-	defaultBudget = 5 * time.Millisecond
-	dialTimeout   = time.Second
-	replyTimeout  = time.Second
-	minIdle       = 2
+	dialTimeout  = time.Second
+	replyTimeout = time.Second
+	minIdle      = 2
 )
 
 // universal translates o for go-redis. Its defaults retry three times and dial five times with pauses, which blocks a call

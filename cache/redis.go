@@ -15,7 +15,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 )
 
-// prefix marks foxhunt's own keys; Clear touches no others.
+// prefix and 64 hexadecimal digits are foxhunt's own keys; no others are touched.
 const prefix = "foxhunt:"
 
 // Values wait for the writer here; it sends them in batches. More are dropped: the next worker computes them again.
@@ -70,7 +70,7 @@ func NewRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 		r.ttl = DefaultTTL
 	}
 	if r.budget <= 0 {
-		r.budget = defaultBudget
+		r.budget = DefaultBudget
 	}
 	if r.log == nil {
 		r.log = slog.Default()
@@ -153,10 +153,8 @@ func (r *Redis) Delete(ctx context.Context, key Key) error {
 
 // Clear implements Cache.
 func (r *Redis) Clear(ctx context.Context) error {
-	if err := r.flush(ctx); err != nil {
-		return err
-	}
-	return r.each(ctx, clearKeys)
+	_, err := r.Purge(ctx)
+	return err
 }
 
 // Stats implements Cache. The server is not asked, so entries, bytes and evictions are not known.

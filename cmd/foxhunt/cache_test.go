@@ -5,18 +5,23 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/redis/go-redis/v9"
+	"github.com/spf13/pflag"
+
+	"foxhunt/cache"
 	"foxhunt/cache/redistest"
 )
 
 // TestCacheCommands looks at, and removes, what a real worker keeps in a real Redis.
 func TestCacheCommands(t *testing.T) {
-	redis := redistest.Start(t, "--requirepass", "vixen")
+	server := redistest.Start(t, "--requirepass", "vixen")
 	password := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(password, []byte("vixen\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	flags := []string{"--redis", redis.URL(), "--redis-password-file", password}
+	flags := []string{"--redis", server.URL(), "--redis-password-file", password}
 	h := newHouse(t)
 	h.startWorker(t, append([]string{"--model", plainFile(t), "--cache-bytes", "0"}, flags...)...)
 	capture := longCapture(t)
@@ -24,6 +29,11 @@ func TestCacheCommands(t *testing.T) {
 		capture.Receivers[0].IQ[1001+400*i] ^= 1
 		h.publish(t, captureSubject("demo", "a"), encode(t, capture))
 		h.nextFix(t)
+	}
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, Password: "vixen"})
+	defer client.Close()
+	if err := client.Set(t.Context(), "foxhunt:notakey", "1", 0).Err(); err != nil {
+		t.Fatal(err)
 	}
 	run := func(args ...string) string {
 		t.Helper()
@@ -41,8 +51,9 @@ func TestCacheCommands(t *testing.T) {
 		t.Errorf("get:\n%s", out)
 	}
 	run("delete", keys[0])
-	if out, err := command(t.Context(), append([]string{"cache", "get", keys[0]}, flags...)...); err == nil {
-		t.Errorf("get after delete:\n%s", out)
+	out, err := command(t.Context(), append([]string{"cache", "get", keys[0], keys[1]}, flags...)...)
+	if err == nil || !strings.Contains(err.Error(), keys[0]) || !strings.Contains(out, keys[1]) {
+		t.Errorf("get of one that is not there and one that is: %v\n%s", err, out)
 	}
 	if out := run("clear"); out != "1 fixes removed\n" {
 		t.Errorf("clear: %q", out)
@@ -67,6 +78,29 @@ func TestRedisFlags(t *testing.T) {
 		_, err := command(t.Context(), append([]string{"cache", "stats"}, strings.Fields(c.flags)...)...)
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("cache stats %s: %v; want %q", c.flags, err, c.says)
+		}
+	}
+}
+
+func TestRedisLimits(t *testing.T) {
+	parse := func(args ...string) (cache.RedisOptions, error) {
+		var o redisOptions
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		o.registerLimits(flags)
+		if err := flags.Parse(args); err != nil {
+			t.Fatal(err)
+		}
+		return o.options()
+	}
+	if o, err := parse("--redis-budget", "20ms", "--redis-pool", "7"); err != nil || o.Budget != 20*time.Millisecond || o.PoolSize != 7 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if o, err := parse(); err != nil || o.Budget != cache.DefaultBudget {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for _, bad := range []string{"--redis-budget=-1ms", "--redis-budget=1m", "--redis-pool=-1", "--redis-pool=1000000"} {
+		if _, err := parse(bad); err == nil || !strings.Contains(err.Error(), "want at most") {
+			t.Errorf("%s: %v", bad, err)
 		}
 	}
 }

@@ -72,6 +72,7 @@ func (o *workerOptions) register(flags *pflag.FlagSet, bundles ...string) {
 	flags.StringVar(&o.model, "model", "grid", "model: grid (built in), or an ONNX file")
 	flags.StringVar(&o.runtime, "onnxruntime", "", "ONNX Runtime's shared library (default: what make brought into .cache)")
 	o.redis.register(flags, "Redis for the shared cache, such as redis://127.0.0.1:6379 (default: none)")
+	o.redis.registerLimits(flags)
 	flags.Int64Var(&o.cacheBytes, "cache-bytes", 64<<20, "memory for the in-process cache; 0 turns it off")
 	flags.DurationVar(&o.cacheTTL, "cache-ttl", time.Hour, "how long a cached fix is valid")
 	flags.StringVar(&o.Name, "name", hostName(), "this worker's name in dead letters and logs")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -26,7 +27,15 @@ type redisOptions struct {
 	caFile       string
 	certFile     string
 	keyFile      string
+	budget       time.Duration
+	pool         int
 }
+
+// The most that --redis-budget and --redis-pool take. What comes later than that is no use to a fix.
+const (
+	mostRedisBudget = 250 * time.Millisecond
+	mostRedisPool   = 10_000
+)
 
 func (o *redisOptions) register(flags *pflag.FlagSet, usage string) {
 	flags.StringVar(&o.url, "redis", "", usage)
@@ -43,6 +52,12 @@ func (o *redisOptions) register(flags *pflag.FlagSet, usage string) {
 	flags.StringVar(&o.keyFile, "redis-key", "", "PEM file of that certificate's key")
 }
 
+// registerLimits adds the flags of those who look fixes up, beside register's.
+func (o *redisOptions) registerLimits(flags *pflag.FlagSet) {
+	flags.DurationVar(&o.budget, "redis-budget", cache.DefaultBudget, "most that a look-up in Redis may take, up to 250ms; what takes longer is computed")
+	flags.IntVar(&o.pool, "redis-pool", 0, "connections to each node of Redis (default: 10 a processor)")
+}
+
 // given says whether there is a Redis at all.
 func (o *redisOptions) given() bool { return o.url != "" || len(o.addresses) > 0 }
 
@@ -50,6 +65,13 @@ func (o *redisOptions) given() bool { return o.url != "" || len(o.addresses) > 0
 func (o *redisOptions) options() (cache.RedisOptions, error) {
 	r := cache.RedisOptions{
 		URL: o.url, Addrs: o.addresses, Cluster: o.cluster, MasterName: o.master, Username: o.user, SentinelUsername: o.sentinelUser,
+		Budget: o.budget, PoolSize: o.pool,
+	}
+	if o.budget < 0 || o.budget > mostRedisBudget {
+		return r, fmt.Errorf("redis-budget is %v; want at most %v", o.budget, mostRedisBudget)
+	}
+	if o.pool < 0 || o.pool > mostRedisPool {
+		return r, fmt.Errorf("redis-pool is %d; want at most %d connections", o.pool, mostRedisPool)
 	}
 	if o.url != "" && len(o.addresses) > 0 {
 		return r, fmt.Errorf("redis and redis-addresses exclude each other")
