@@ -1,4 +1,4 @@
-// Package cache keeps fixes, so that a capture with the same features for the same model is computed once.
+// Package cache keeps fixes, so that a capture that comes again for the same model is computed once.
 //
 // There are three caches: Memory, in this process; Redis, shared by all workers; and Tiered, the first in front of the
 // second. A cache may fail at any time without a fix being lost: whoever asks it takes every error for a miss.

@@ -2,7 +2,7 @@
 //
 // A capture passes these stages, in the order of [Worker.stages]:
 //
-//	decode -> preprocess -> cache -> model -> ellipse -> publish
+//	decode -> cache -> preprocess -> model -> ellipse -> publish
 //
 // and is then settled: acknowledged once its fix is safely published, put among the dead letters when it can never
 // be processed, or handed back to be tried again. [decide] is the one place that chooses between the three.

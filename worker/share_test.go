@@ -9,7 +9,7 @@ import (
 	"foxhunt/contract"
 )
 
-// together sends n captures of the same features at once and waits until all have been published, or handed back.
+// together sends n captures that differ in their ids alone at once and waits until all have been published, or handed back.
 func (b *bench) together(t *testing.T, n int) []verb {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -57,7 +57,7 @@ func TestIdenticalCapturesShareOneComputation(t *testing.T) {
 		}
 	}
 	if runs := b.model.runs(); len(runs) != 1 {
-		t.Errorf("the model ran %d times for six captures with the same features", len(runs))
+		t.Errorf("the model ran %d times for six captures that differ in their ids alone", len(runs))
 	}
 	b.counts.with(func() {
 		// One that came too late to wait found the answer in the cache.
