@@ -65,9 +65,9 @@ func TestPages(t *testing.T) {
 }
 
 // TestStarting says that the gateway is not there yet.
-func TestStarting(t *testing.T) {
+func TestAway(t *testing.T) {
 	w := httptest.NewRecorder()
-	Starting(w)
+	Away(w)
 	if a := read(t, w.Result()); a.status != 503 || a.Code != "not_connected" || a.header.Get("Retry-After") == "" {
 		t.Errorf("%d %s", a.status, a.text)
 	}

@@ -130,7 +130,7 @@ func writeJSON(w http.ResponseWriter, contentType string, status int, value any)
 	_, _ = w.Write(append(body, '\n')) // who asked may be gone
 }
 
-// Starting answers a request that comes before there is a gateway to serve it.
-func Starting(w http.ResponseWriter) {
-	newProblem(http.StatusServiceUnavailable, "not_connected", "the process is starting: it waits for NATS").again(secondsUntilBetter).write(w)
+// Away answers a request that comes before there is a gateway to serve it, or when there is none any more.
+func Away(w http.ResponseWriter) {
+	newProblem(http.StatusServiceUnavailable, "not_connected", "the process is starting, and waits for NATS, or it is stopping").again(secondsUntilBetter).write(w)
 }

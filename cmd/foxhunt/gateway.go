@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/semaphore"
 
 	"foxhunt/gateway"
 	"foxhunt/jetstream"
@@ -101,14 +102,17 @@ func startGateway(api *latePages, h *httpServer, conn *jetstream.Conn, t jetstre
 	return g, nil
 }
 
-// latePages are pages that cannot be served yet when the process begins to listen.
+// latePages are pages that cannot be served yet when the process begins to listen, and no longer when it stops.
 type latePages struct {
 	handler atomic.Pointer[http.Handler]
+	running *semaphore.Weighted // one for each request
 }
+
+const mostRequests = 1 << 30 // at once: more than there can be
 
 // serveAPI adds the gateway's pages, which answer 503 until they are set.
 func (h *httpServer) serveAPI() *latePages {
-	late := &latePages{}
+	late := &latePages{running: semaphore.NewWeighted(mostRequests)}
 	h.mux.Handle("/api/", late)
 	h.mux.Handle("/openapi.json", late)
 	return late
@@ -116,10 +120,21 @@ func (h *httpServer) serveAPI() *latePages {
 
 func (l *latePages) set(handler http.Handler) { l.handler.Store(&handler) }
 
+// drain has what comes from now on answered with 503, and waits for the requests under way until ctx ends.
+func (l *latePages) drain(ctx context.Context) {
+	l.handler.Store(nil)
+	_ = l.running.Acquire(ctx, mostRequests) // an error says that they took too long
+}
+
 func (l *latePages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !l.running.TryAcquire(1) { // drain waits
+		gateway.Away(w)
+		return
+	}
+	defer l.running.Release(1)
 	if handler := l.handler.Load(); handler != nil {
 		(*handler).ServeHTTP(w, r)
 		return
 	}
-	gateway.Starting(w)
+	gateway.Away(w)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,6 +11,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -71,7 +74,52 @@ func (p *program) testCurl(t *testing.T) {
 	if a := g.ask(t, http.MethodGet, healthPage, "", nil); a.CacheAvailable == nil || !*a.CacheAvailable {
 		t.Errorf("the health of up with its cache in memory: %s", a.body)
 	}
-	up.stop(t, syscall.SIGTERM)
+	stopBesideRequest(t, up, address)
+}
+
+// stopBesideRequest stops up while a request is on its way, which must have its fix, and a later one be refused.
+func stopBesideRequest(t *testing.T, up *running, address string) {
+	body, err := os.ReadFile("../../docs/predict.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	connection, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	if err := connection.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	answers := bufio.NewReader(connection)
+	next := func() *http.Response {
+		response, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, up.log.String())
+		}
+		return response
+	}
+	fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: up\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", predictPage, len(body))
+	if response := next(); response.StatusCode != http.StatusContinue {
+		t.Fatalf("the request is not taken: %s", response.Status)
+	}
+	if err := up.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "up to refuse what comes now", func() bool {
+		status, body := get(t, address, "/api/v1/inference/health")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "it is stopping")
+	})
+	if _, err := connection.Write(body); err != nil {
+		t.Fatal(err)
+	}
+	var a answer
+	response := next()
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(&a); err != nil || response.StatusCode != http.StatusOK || a.Fix == nil {
+		t.Errorf("the request that was on its way: %s %+v, %v", response.Status, a, err)
+	}
+	up.wait(t)
 }
 
 // TestUpGuardsItsAPI leaves the API off where other machines would reach it without a token.
@@ -87,8 +135,12 @@ func TestUpGuardsItsAPI(t *testing.T) {
 		}
 		o := &upOptions{}
 		o.gateway.Token = c.token
-		if api := o.api(h, quietLog()); (api != nil) != c.served {
+		var log syncBuffer
+		if api := o.api(h, slog.New(slog.NewTextHandler(&log, nil))); (api != nil) != c.served {
 			t.Errorf("on %s with token %q: %v", c.listen, c.token, api)
+		}
+		if strings.Contains(log.String(), "in the clear") != (c.served && c.token != "") {
+			t.Errorf("on %s with token %q the log is %s", c.listen, c.token, log.String())
 		}
 		_, port, _ := net.SplitHostPort(h.address())
 		want := http.StatusNotFound

@@ -111,15 +111,41 @@ func (o *upOptions) serve(ctx context.Context, runtime *model.Runtime, out io.Wr
 		defer g.Close()
 	}
 
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return process.run(ctx) })
-	group.Go(func() error {
-		return runExporter(ctx, conn, process.topology, h.registry, defaultExporterOptions(), log)
-	})
 	if o.demo {
 		introduce(out, server.ClientURL(), h.address())
-		group.Go(func() error { return runDemo(ctx, conn, process.topology, o.demoRate, out, log) })
 	}
+	return o.work(ctx, process, api, out)
+}
+
+// work runs the worker and what is beside it until ctx ends; then requests under way have their fixes before the worker
+// stops, and new ones are refused.
+func (o *upOptions) work(ctx context.Context, process *workerProcess, api *latePages, out io.Writer) error {
+	h, conn, log := process.http, process.conn, process.log
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, working := errgroup.WithContext(working)
+	group.Go(func() error { return process.run(working) })
+	group.Go(func() error {
+		return runExporter(working, conn, process.topology, h.registry, defaultExporterOptions(), log)
+	})
+	if o.demo {
+		group.Go(func() error { return runDemo(working, conn, process.topology, o.demoRate, out, log) })
+	}
+	group.Go(func() error {
+		defer stop()
+		select {
+		case <-ctx.Done():
+		case <-working.Done():
+			return nil
+		}
+		h.unready()
+		if api != nil {
+			finish, cancel := context.WithTimeout(working, o.gateway.Deadline+time.Second)
+			defer cancel()
+			api.drain(finish)
+		}
+		return nil
+	})
 	return group.Wait()
 }
 
@@ -128,6 +154,9 @@ func (o *upOptions) api(h *httpServer, log *slog.Logger) *latePages {
 	if o.gateway.Token == "" && !isLoopback(h.listener.Addr()) {
 		log.Warn("the HTTP API is off: other machines reach http-listen; --gateway-token-file switches it on")
 		return nil
+	}
+	if !isLoopback(h.listener.Addr()) {
+		log.Warn("the token goes over the network in the clear; let a proxy do TLS, or use foxhunt gateway with --http-cert and --http-key")
 	}
 	return h.serveAPI()
 }
