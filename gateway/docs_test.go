@@ -113,7 +113,7 @@ func TestOpenAPIKnowsTheFields(t *testing.T) {
 			t.Errorf("%s has %v; written are %v", name, have, want)
 		}
 	}
-	for _, limit := range []string{fmt.Sprintf(`"maxItems": %d`, MaxBatch), `"maxItems": 32`} {
+	for _, limit := range []string{fmt.Sprintf(`"maxItems": %d`, MaxBatch), `"maxItems": 32`, `"type": "mutualTLS"`} {
 		if !strings.Contains(string(openAPIDocument), limit) {
 			t.Errorf("the description lacks %s", limit)
 		}

@@ -65,20 +65,21 @@ func (s *streams) Pulls(context.Context) (int, int, error) {
 	return s.pulls()
 }
 
-func (s *streams) FindFix(_ context.Context, _, _, id string, _ time.Time) (Message, bool, error) {
-	return s.find(messages.FixPrefix, id)
+func (s *streams) FindFix(_ context.Context, network, source, id string, _ time.Time) (Message, bool, error) {
+	return s.find(messages.FixPrefix, network, source, id)
 }
 
-func (s *streams) FindDead(_ context.Context, _, _, id string, _ time.Time) (Message, bool, error) {
-	return s.find(messages.DeadPrefix, id)
+func (s *streams) FindDead(_ context.Context, network, source, id string, _ time.Time) (Message, bool, error) {
+	return s.find(messages.DeadPrefix, network, source, id)
 }
 
-func (s *streams) find(prefix, id string) (Message, bool, error) {
+func (s *streams) find(prefix, network, source, id string) (Message, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.searched++
 	m, ok := s.stored[id]
-	return m, ok && strings.HasPrefix(m.Subject, prefix+"."), s.searchErr
+	there := (network == "" || strings.Contains(m.Subject, "."+network+".")) && (source == "" || strings.HasSuffix(m.Subject, "."+source))
+	return m, ok && there && strings.HasPrefix(m.Subject, prefix+"."), s.searchErr
 }
 
 // store puts a message where searches find it.

@@ -26,6 +26,7 @@ const (
 	CodeNoWorker        = "no_worker"         // nobody pulls captures
 	CodeTimeout         = "timeout"           // the fix did not come in time
 	CodeSlowBody        = "body_incomplete"   // the request's body did not come in whole
+	CodeDuplicateID     = "duplicate_id"      // another subject has a capture of this id
 	CodeInternal        = "internal"          // a fault of the program's own
 )
 

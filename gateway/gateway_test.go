@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +107,43 @@ func TestGap(t *testing.T) {
 	}
 	if a := post(t, server.URL+predictPage, typeJSON, good); a.status != 400 || a.Code != "bad_samples" {
 		t.Errorf("%d %s", a.status, a.text)
+	}
+}
+
+// TestDuplicateElsewhere says that a capture was not stored because another subject has one of its id.
+func TestDuplicateElsewhere(t *testing.T) {
+	for _, m := range []func(id string) Message{
+		func(id string) Message { return fixOf(t, "captures.other.http", id) },
+		func(id string) Message { return deadOf("captures.http.other", id, "bad_samples", "no") },
+	} {
+		s := &streams{}
+		s.publish = func(_ context.Context, _, id string, _ []byte) (bool, error) {
+			s.store(id, m(id))
+			return true, nil
+		}
+		_, server := serve(t, s, nil)
+		if a := post(t, server.URL+predictPage, typeJSON, good); a.status != 409 || a.Code != CodeDuplicateID {
+			t.Errorf("%d %s", a.status, a.text)
+		}
+	}
+}
+
+// TestNetworkOfTheQuery stands for what a body does not say.
+func TestNetworkOfTheQuery(t *testing.T) {
+	s := &streams{}
+	var subjects []string
+	s.answering(t, func(subject, id string) Message {
+		subjects = append(subjects, subject)
+		return fixOf(t, subject, id)
+	})
+	_, server := serve(t, s, nil)
+	for _, body := range []string{good, strings.Replace(good, "{", `{"network":"own",`, 1)} {
+		if a := post(t, server.URL+predictPage+"?network=n", typeJSON, body); a.status != 200 {
+			t.Errorf("%d %s", a.status, a.text)
+		}
+	}
+	if want := []string{"captures.n.http", "captures.own.http"}; !slices.Equal(subjects, want) {
+		t.Errorf("published on %s; want %s", subjects, want)
 	}
 }
 

@@ -33,6 +33,7 @@ func (g *Gateway) locate(ctx context.Context, q *question) (*messages.Fix, *prob
 		return nil, g.unpublished(ctx, q, err)
 	}
 	if duplicate {
+		q.duplicate = true
 		q.from = q.from.Add(-lookBack)
 		gaps-- // as if it had passed unheard: it may have
 	}
@@ -122,7 +123,14 @@ func (g *Gateway) search(ctx context.Context, q *question) (fix *messages.Fix, p
 		return nil, nil, false
 	}
 	defer g.searches.Release(1)
-	m, found, err := g.find(ctx, q.network, q.source, q.id, q.from.Add(-skew))
+	since := q.from.Add(-skew)
+	m, found, err := g.find(ctx, q.network, q.source, q.id, since)
+	if q.duplicate && !found && err == nil {
+		if m, found, err = g.find(ctx, "", "", q.id, since); found && !isAnswer(m, q) {
+			return nil, newProblem(http.StatusConflict, CodeDuplicateID, "another network or source has a capture of this id, so that this one "+
+				"was not stored; every capture needs an id of its own"), true
+		}
+	}
 	if err != nil {
 		g.options.Log.Debug("an answer that may have passed unheard could not be looked for", "error", err)
 	}
@@ -131,6 +139,12 @@ func (g *Gateway) search(ctx context.Context, q *question) (fix *messages.Fix, p
 	}
 	fix, p = g.understand(m, q)
 	return fix, p, true
+}
+
+// isAnswer says whether a fix or dead letter is of a capture of the question's subject.
+func isAnswer(m Message, q *question) bool {
+	fix, err := messages.FixSubject(q.subject)
+	return err == nil && (m.Subject == fix || m.Subject == messages.DeadSubject(q.subject))
 }
 
 // find looks for what became of a capture: its fix, or its dead letter.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -104,6 +105,7 @@ type question struct {
 	data                     []byte
 	form                     form
 	from                     time.Time
+	duplicate                bool   // the stream had a capture of this id
 	release                  func() // gives back the room that data took; again and again does no harm
 }
 
@@ -127,19 +129,31 @@ func (g *Gateway) readOne(w http.ResponseWriter, r *http.Request) (*question, *p
 	return q, nil
 }
 
+// defaults are the gateway's, with the network that the query names.
+func (g *Gateway) defaults(r *http.Request) (*Defaults, *problem) {
+	query, p := parameters(r, "network")
+	if p != nil {
+		return nil, p
+	}
+	d := g.options.Defaults
+	d.Network = cmp.Or(query["network"], d.Network)
+	return &d, nil
+}
+
 func (g *Gateway) readJSON(r *http.Request, data []byte) (*question, *problem) {
-	if _, p := parameters(r); p != nil {
+	d, p := g.defaults(r)
+	if p != nil {
 		return nil, p
 	}
 	s := &scanner{text: data}
-	sample, f := g.options.Defaults.read(s, time.Now())
+	sample, f := d.read(s, time.Now())
 	if f == nil {
 		f = s.end()
 	}
 	if f != nil {
 		return nil, f.problem()
 	}
-	q, f := g.options.Defaults.question(sample)
+	q, f := d.question(sample)
 	if f != nil {
 		return nil, f.problem()
 	}
@@ -170,19 +184,15 @@ func (d *Defaults) address(c *messages.Capture, network string, data []byte, f f
 
 // readCapture takes a capture as stations publish it; only its network must be said beside it.
 func (g *Gateway) readCapture(r *http.Request, data []byte) (*question, *problem) {
-	query, p := parameters(r, "network")
+	d, p := g.defaults(r)
 	if p != nil {
 		return nil, p
-	}
-	network := query["network"]
-	if network == "" {
-		network = g.options.Defaults.Network
 	}
 	var c messages.Capture
 	if refusal := refusalOf(c.Decode(data)); refusal != nil {
 		return nil, refused(refusal, inMsgpack).problem()
 	}
-	q, f := g.options.Defaults.address(&c, network, data, inMsgpack)
+	q, f := d.address(&c, d.Network, data, inMsgpack)
 	if f != nil {
 		return nil, f.problem()
 	}
