@@ -28,7 +28,7 @@ var rooms = map[string][]string{
 	"model/graph":             {"google.golang.org/protobuf"},
 	"model/grid":              {"model/graph", "contract", "dsp"},
 	"model/modeltest":         {"model", "model/graph", "contract", "dsp", "google.golang.org/protobuf"},
-	"worker":                  {"messages", "contract", "features", "dsp", "geo", "golang.org/x/sync"},
+	"worker":                  {"messages", "contract", "features", "dsp", "geo", "golang.org/x/sync", "github.com/vmihailenco/msgpack/v5"},
 	"station":                 {"messages", "github.com/goccy/go-yaml"},
 	"sim":                     {"messages", "geo", "dsp"},
 	"doctor":                  {"jetstream", "messages", "cache", "model", "github.com/nats-io/nats.go"},

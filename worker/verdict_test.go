@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vmihailenco/msgpack/v5"
+
 	"foxhunt/contract"
 	"foxhunt/messages"
 )
@@ -49,14 +51,14 @@ func TestRetryDelayGrowsToABound(t *testing.T) {
 	}
 }
 
-func TestPredictionSurvivesTheCache(t *testing.T) {
+func TestAnswerSurvivesTheCache(t *testing.T) {
 	for _, p := range []contract.Prediction{
 		{X: 1, Y: -2, Covariance: contract.Spread{XX: 3, YY: 4, XY: -2}, Confidence: 0.5},
 		{Covariance: contract.Spread{XX: 1, YY: 1}, Confidence: math.NaN()},
 		{Covariance: contract.Spread{XX: 1, YY: 1}, Confidence: 1, Used: []bool{true, false, true}, Residual: []float64{1e-6, -3, 0}},
 	} {
-		got, err := decodePrediction(encodePrediction(&p))
-		if err != nil || fmt.Sprint(got) != fmt.Sprint(p) { // as text, because NaN differs from itself
+		got, propagation, err := decodeAnswer(encodeAnswer(&p, 1e-6))
+		if err != nil || propagation != 1e-6 || fmt.Sprint(got) != fmt.Sprint(p) { // as text, because NaN differs from itself
 			t.Errorf("got %+v, %v; want %+v", got, err, p)
 		}
 	}
@@ -72,20 +74,56 @@ func TestImpossiblePredictionIsAMiss(t *testing.T) {
 	} {
 		p := good
 		spoil(&p)
-		if _, err := decodePrediction(encodePrediction(&p)); err == nil {
+		if _, _, err := decodeAnswer(encodeAnswer(&p, 1e-6)); !errors.Is(err, errImpossibleAnswer) {
 			t.Errorf("%s: taken from the cache", name)
 		}
 	}
 }
 
-func FuzzDecodePrediction(f *testing.F) {
-	f.Add(encodePrediction(&contract.Prediction{Used: []bool{true}, Residual: []float64{1}}))
-	f.Add([]byte{1, 255, 255})
+// TestForeignAnswerIsAMiss reads what other versions and other programs may leave under a key.
+func TestForeignAnswerIsAMiss(t *testing.T) {
+	sound := encodeAnswer(&contract.Prediction{Covariance: contract.Spread{XX: 1, YY: 1}, Used: []bool{true}, Residual: []float64{1}}, 1e-6)
+	if _, _, err := decodeAnswer(sound); err != nil {
+		t.Fatal(err)
+	}
+	for n := range sound {
+		if _, _, err := decodeAnswer(sound[:n]); !errors.Is(err, errForeignAnswer) {
+			t.Errorf("cut to %d bytes: %v", n, err)
+		}
+	}
+	for name, values := range map[string]any{
+		"another version": []any{answerVersion + 1, 1, 1, 1, 1, 1, 1, 1, nil, nil},
+		"too few":         []any{answerVersion, 1, 1, 1, 1, 1, 1, 1, nil},
+		"too many":        []any{answerVersion, 1, 1, 1, 1, 1, 1, 1, nil, nil, nil},
+		"a text":          []any{answerVersion, "1", 1, 1, 1, 1, 1, 1, nil, nil},
+		"a long list":     []any{answerVersion, 1, 1, 1, 1, 1, 0, 1, make([]bool, mostListed+1), nil},
+		"a map":           map[string]int{"version": answerVersion},
+	} {
+		b, err := msgpack.Marshal(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := decodeAnswer(b); !errors.Is(err, errForeignAnswer) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, _, err := decodeAnswer(append(sound, 0)); !errors.Is(err, errForeignAnswer) {
+		t.Error("a byte too many was taken")
+	}
+}
+
+func FuzzDecodeAnswer(f *testing.F) {
+	f.Add(encodeAnswer(&contract.Prediction{Covariance: contract.Spread{XX: 1, YY: 1}, Used: []bool{true}, Residual: []float64{1}}, 1e-6))
+	f.Add([]byte{0x9a, answerVersion, 0xdd, 0xff, 0xff, 0xff, 0xff})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := decodePrediction(b)
-		if err == nil && len(encodePrediction(&p)) != len(b) {
-			t.Errorf("%d bytes decode to a prediction of %d", len(b), len(encodePrediction(&p)))
+		p, propagation, err := decodeAnswer(b)
+		if err != nil {
+			return
+		}
+		again, same, err := decodeAnswer(encodeAnswer(&p, propagation))
+		if err != nil || same != propagation || fmt.Sprint(again) != fmt.Sprint(p) { // as text, because NaN differs from itself
+			t.Errorf("%+v became %+v, %v", p, again, err)
 		}
 	})
 }
