@@ -22,7 +22,11 @@ func (r *Report) WriteHTML(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return t.Execute(out, map[string]any{"R": r, "Curves": r.curves(), "Timeline": r.timeline()})
+	content := map[string]any{"R": r}
+	if r.Findings != nil {
+		content["Curves"], content["Timeline"] = r.curves(), r.timeline()
+	}
+	return t.Execute(out, content)
 }
 
 // Size of a plot in its own units; its frame leaves room for the axes' numbers.
@@ -50,11 +54,11 @@ type mark struct {
 }
 
 // curves is the latency by percentile, on a logarithmic scale.
-func (r *Report) curves() *plot {
+func (f *Findings) curves() *plot {
 	series := []struct {
 		name, class string
 		l           Latency
-	}{{"all", "all", r.All}, {"cache hits", "hit", r.Hit}, {"cache misses", "miss", r.Missed}}
+	}{{"all", "all", f.All}, {"cache hits", "hit", f.Hit}, {"cache misses", "miss", f.Missed}}
 	low, high := math.Inf(1), 0.0
 	for _, s := range series {
 		if s.l.Count > 0 {
@@ -85,23 +89,23 @@ func (r *Report) curves() *plot {
 }
 
 // timeline is the answers of each second.
-func (r *Report) timeline() *plot {
+func (f *Findings) timeline() *plot {
 	most := 0
-	for _, s := range r.Timeline {
+	for _, s := range f.Timeline {
 		most = max(most, s.Answered, s.Failed)
 	}
-	if most == 0 || len(r.Timeline) < 2 {
+	if most == 0 || len(f.Timeline) < 2 {
 		return nil
 	}
 	p := &plot{Width: plotWidth, Height: plotHeight}
-	last := float64(len(r.Timeline) - 1)
+	last := float64(len(f.Timeline) - 1)
 	for _, part := range []float64{0, 0.5, 1} {
 		p.Marks = append(p.Marks,
 			mark{plotLeft, height(part, 0, 1), fmt.Sprintf("%.0f/s", part*float64(most)), "y"},
 			mark{plotLeft + frameWidth*part, plotHeight - 10, fmt.Sprintf("%.0f s", part*last), "x"})
 	}
 	var answered, failed strings.Builder
-	for i, s := range r.Timeline {
+	for i, s := range f.Timeline {
 		x := plotLeft + frameWidth*float64(i)/last
 		fmt.Fprintf(&answered, "%.1f,%.1f ", x, height(float64(s.Answered), 0, float64(most)))
 		fmt.Fprintf(&failed, "%.1f,%.1f ", x, height(float64(s.Failed), 0, float64(most)))

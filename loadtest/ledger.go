@@ -32,20 +32,20 @@ func unsure(code string) bool {
 
 // settle closes the ledger: captures whose requests ended without an answer are looked for, for as long again as a request may
 // take.
-func (r *run) settle(ctx context.Context, report *Report) {
+func (r *run) settle(ctx context.Context, f *Findings) {
 	seeking, cancel := context.WithTimeout(ctx, r.Timeout)
 	defer cancel()
 	open := r.recorder.unanswered
 	left := r.seek(seeking, open)
-	l := &report.Ledger
-	l.Sent, l.Answered, l.Late, l.Unanswered = report.Requests, report.Successes, len(open)-len(left), len(left)
+	l := &f.Ledger
+	l.Sent, l.Answered, l.Late, l.Unanswered = f.Requests, f.Successes, len(open)-len(left), len(left)
 	l.Refused = l.Sent - l.Answered - len(open)
 	if n, known := r.target.Doubled(); known {
 		l.Doubled = &n
 	}
 	if lag, known := r.target.Lag(ctx); known {
 		waiting := min(lag, l.Unanswered)
-		report.LagAfter, l.Waiting = &lag, &waiting
+		f.LagAfter, l.Waiting = &lag, &waiting
 	}
 }
 

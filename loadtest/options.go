@@ -9,8 +9,8 @@ import (
 // became of the ones before, and latency counts from when a request was due. Without it each user waits for an answer before
 // asking again.
 type Options struct {
-	Users    int           // that ask at the same time; with Rate: the most requests that may be open
-	Requests int           // of each user; 0: until Duration has passed
+	Users    int           // that ask at the same time
+	Requests int           // of each user, also with Rate; 0: until Duration has passed
 	Duration time.Duration // after which nothing new is sent; 0: until Requests are done
 	Ramp     time.Duration // over which the users begin, or the rate grows from nothing
 	Rate     float64       // requests per second; 0: closed loop
@@ -26,7 +26,7 @@ type SLA struct {
 	P95     time.Duration // of all latencies
 	P99     time.Duration
 	HitP95  time.Duration // of the latencies of cache hits
-	HitRate float64       // share of successes that came from the cache; asked for where at least as large a share is repeats
+	HitRate float64       // share of successes that came from the cache; asked for where at least as large a share were repeats
 	Success float64       // share of requests that got a fix
 }
 
@@ -56,6 +56,10 @@ func (o *Options) Validate() error {
 		return fmt.Errorf("gaps of a Poisson process need a rate")
 	case !(o.Repeat >= 0 && o.Repeat < 1):
 		return fmt.Errorf("the share of repeats is %v; want 0 or more, and less than 1", o.Repeat)
+	case o.SLA.P95 < 0 || o.SLA.P99 < 0 || o.SLA.HitP95 < 0:
+		return fmt.Errorf("latencies that are owed are %v, %v and %v; none may be negative", o.SLA.P95, o.SLA.P99, o.SLA.HitP95)
+	case !(o.SLA.HitRate >= 0 && o.SLA.HitRate <= 1 && o.SLA.Success >= 0 && o.SLA.Success <= 1):
+		return fmt.Errorf("shares that are owed are %v of hits and %v of successes; want 0 to 1: 0.8 is 80 %%", o.SLA.HitRate, o.SLA.Success)
 	}
 	return nil
 }

@@ -86,16 +86,17 @@ func (r *recorder) second(t time.Time) *second {
 
 // Progress is how far a run is.
 type Progress struct {
-	Elapsed            time.Duration
-	Sent, Failed, Hits int
-	P95                time.Duration
+	Elapsed                time.Duration
+	Answered, Failed, Hits int
+	P95                    time.Duration // of the answered
 }
 
 func (r *recorder) progress() Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	answered := int(r.all.TotalCount())
 	return Progress{
-		Elapsed: time.Since(r.began), Sent: r.sent, Failed: r.sent - int(r.all.TotalCount()), Hits: int(r.hits.TotalCount()),
+		Elapsed: time.Since(r.began), Answered: answered, Failed: r.sent - answered, Hits: int(r.hits.TotalCount()),
 		P95: time.Duration(r.all.ValueAtQuantile(95)) * time.Microsecond,
 	}
 }

@@ -7,15 +7,20 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Report is what a run found.
+// Report is what a run found: about itself, and, unless it is invalid, about the deployment.
 type Report struct {
 	Started  time.Time `json:"started"`
 	Duration float64   `json:"duration_seconds"`
 	Options  Asked     `json:"options"`
 
-	// Invalid says why nothing in this report tells of the deployment; empty: it does.
-	Invalid       string  `json:"invalid,omitempty"`
 	GeneratorLate float64 `json:"generator_late_p99_ms"` // how late this process itself woke up
+	// Invalid says why nothing is said about the deployment; then there are no findings.
+	Invalid string `json:"invalid,omitempty"`
+	*Findings
+}
+
+// Findings are what a run found out about the deployment.
+type Findings struct {
 	// Overrun says why an open loop ended early: the deployment does not keep up with the rate.
 	Overrun string `json:"overrun,omitempty"`
 
@@ -105,37 +110,42 @@ func (r *run) tooLate() time.Duration {
 	return 50 * time.Millisecond
 }
 
-func (r *run) report(took time.Duration, overrun error) *Report {
-	c := r.recorder
+func (r *run) report(took time.Duration) *Report {
 	late := r.pulse.p99()
-	report := &Report{
-		Started: c.began.UTC(), Duration: took.Seconds(), Options: asked(r.Options), GeneratorLate: ms(late.Microseconds()),
-		Requests: c.sent, Successes: int(c.all.TotalCount()), Failures: c.failures, Reasons: c.reasons, Models: c.models,
-		Repeats: c.repeats, Hits: int(c.hits.TotalCount()), Misses: int(c.misses.TotalCount()),
-		All: latency(c.all), Hit: latency(c.hits), Missed: latency(c.misses),
-	}
-	report.SuccessRate = share(report.Successes, report.Requests)
-	report.HitRate = share(report.Hits, report.Successes)
-	report.Throughput = float64(report.Successes) / took.Seconds()
-	for _, s := range c.seconds {
-		report.Timeline = append(report.Timeline, Second{s.answered, s.failed, ms(s.latency.ValueAtQuantile(50)), ms(s.latency.ValueAtQuantile(95))})
-	}
-	if overrun != nil {
-		report.Overrun = overrun.Error()
-	}
+	report := &Report{Started: r.recorder.began.UTC(), Duration: took.Seconds(), Options: asked(r.Options), GeneratorLate: ms(late.Microseconds())}
 	switch {
-	case c.sent == 0:
+	case r.recorder.sent == 0:
 		report.Invalid = "nothing was sent"
 	case late > r.tooLate():
 		report.Invalid = fmt.Sprintf("the generator could not keep up: one in a hundred of its own timers was more than %v late (%v is allowed); run it on a machine with more to spare, or ask for less",
 			late.Round(time.Millisecond), r.tooLate())
-	}
-	report.SLA = r.levels(report)
-	report.Met = report.Invalid == "" && report.Overrun == ""
-	for _, level := range report.SLA {
-		report.Met = report.Met && level.Met
+	default:
+		report.Findings = r.findings(took, late)
+		if r.overrun != "" && !report.AnyMissed() {
+			report.Invalid, report.Findings = r.overrun+"; what was measured until then misses nothing", nil
+		}
 	}
 	return report
+}
+
+func (r *run) findings(took, late time.Duration) *Findings {
+	c := r.recorder
+	f := &Findings{
+		Requests: c.sent, Successes: int(c.all.TotalCount()), Failures: c.failures, Reasons: c.reasons, Models: c.models,
+		Repeats: c.repeats, Hits: int(c.hits.TotalCount()), Misses: int(c.misses.TotalCount()),
+		Overrun: r.overrun, All: latency(c.all), Hit: latency(c.hits), Missed: latency(c.misses),
+	}
+	f.SuccessRate = share(f.Successes, f.Requests)
+	f.HitRate = share(f.Hits, f.Successes)
+	f.Throughput = float64(f.Successes) / took.Seconds()
+	for _, s := range c.seconds {
+		f.Timeline = append(f.Timeline, Second{s.answered, s.failed, ms(s.latency.ValueAtQuantile(50)), ms(s.latency.ValueAtQuantile(95))})
+	}
+	f.SLA, f.Met = r.levels(f, late), r.overrun == ""
+	for _, level := range f.SLA {
+		f.Met = f.Met && level.Met
+	}
+	return f
 }
 
 func asked(o Options) Asked {

@@ -3,6 +3,7 @@ package loadtest
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type run struct {
 	recorder *recorder
 	pulse    *pulse
 	open     sync.WaitGroup
+	overrun  string // why the open loop gave up
 }
 
 // Run sends captures made from base to the target, and reports. Progress is told about once a second. The error says that
@@ -42,9 +44,8 @@ func Run(ctx context.Context, target Target, base []*messages.Capture, o Options
 	var helpers sync.WaitGroup
 	helpers.Go(func() { r.pulse.run(watching) })
 	helpers.Go(func() { r.tell(watching, progress) })
-	var overrun error
 	if o.Rate > 0 {
-		overrun = r.openLoop(ctx, sending)
+		r.overrun = r.openLoop(ctx, sending)
 	} else {
 		r.closedLoop(ctx, sending)
 	}
@@ -52,10 +53,15 @@ func Run(ctx context.Context, target Target, base []*messages.Capture, o Options
 	took := time.Since(r.recorder.began)
 	finish()
 	helpers.Wait()
-	report := r.report(took, overrun)
-	r.settle(ctx, report)
-	if known {
-		report.LagBefore = &before
+	report := r.report(took)
+	if report.Findings != nil {
+		r.settle(ctx, report.Findings)
+		if known {
+			report.LagBefore = &before
+		}
+	}
+	if ctx.Err() != nil {
+		report.Invalid, report.Findings = "the run was interrupted", nil
 	}
 	return report, nil
 }
@@ -74,44 +80,49 @@ func (r *run) closedLoop(ctx, sending context.Context) {
 	}
 }
 
-// openLoop sends each request when it is due. It gives up when more are open than Users: the deployment does not keep up,
-// and the rest of the run would only measure the queue.
-func (r *run) openLoop(ctx, sending context.Context) error {
-	places := make(chan struct{}, r.Users)
+// openLoop sends each request when it is due, whatever became of those before. It gives up when too many are open.
+func (r *run) openLoop(ctx, sending context.Context) (overrun string) {
+	places := make(chan struct{}, r.most())
 	random := rand.New(rand.NewPCG(r.Seed, 3))
 	total := r.Users * r.Requests
-	last := time.Now()
+	count := 0.0 // of requests by the rate; where it is a Poisson process's, gaps are exponential
 	for n := 0; total == 0 || n < total; n++ {
-		due := last.Add(r.gap(time.Since(r.recorder.began), random))
-		last = due
+		if r.Poisson {
+			count += random.ExpFloat64()
+		} else {
+			count++
+		}
+		due := r.recorder.began.Add(r.due(count))
 		if !sleep(sending, time.Until(due)) {
-			return nil
+			return ""
 		}
 		r.pulse.add(time.Since(due))
 		select {
 		case places <- struct{}{}:
 		default:
-			return fmt.Errorf("%d requests were open at once, as many as --users allows: at %g requests a second the answers do not keep up", r.Users, r.Rate)
+			return fmt.Sprintf("%d requests were open at once, which is the most at %g requests a second and %v for each", cap(places), r.Rate, r.Timeout)
 		}
 		r.open.Go(func() {
 			r.ask(ctx, due)
 			<-places
 		})
 	}
-	return nil
+	return ""
 }
 
-// gap is the time from one request to the next, so long after the start.
-func (r *run) gap(elapsed time.Duration, random *rand.Rand) time.Duration {
-	rate := r.Rate
-	if elapsed < r.Ramp {
-		rate *= max(float64(elapsed)/float64(r.Ramp), 0.01)
+// most is how many requests of an open loop may be open: as many as are sent in the time that one may take, so that there
+// are more only if they do not end, within what this process carries.
+func (r *run) most() int {
+	return max(r.Users, int(min(math.Ceil(r.Rate*r.Timeout.Seconds()), maxUsers)))
+}
+
+// due is how long after the start so many requests are to have been sent: the rate grows evenly over Ramp.
+func (r *run) due(count float64) time.Duration {
+	seconds, ramp := count/r.Rate, r.Ramp.Seconds()
+	if seconds < ramp/2 {
+		return time.Duration(math.Sqrt(2*seconds*ramp) * float64(time.Second))
 	}
-	seconds := 1 / rate
-	if r.Poisson {
-		seconds *= random.ExpFloat64()
-	}
-	return time.Duration(seconds * float64(time.Second))
+	return time.Duration((seconds + ramp/2) * float64(time.Second))
 }
 
 // ask sends one capture and notes what came of it. A zero due stands for now, when the capture is made.
@@ -126,6 +137,9 @@ func (r *run) ask(ctx context.Context, due time.Time) {
 		limited, cancel := context.WithDeadline(ctx, due.Add(r.Timeout))
 		answer, err = r.target.Locate(limited, request)
 		cancel()
+	}
+	if ctx.Err() != nil {
+		return // who stopped the run cut it short; nothing became of it
 	}
 	r.recorder.add(request.ID, repeated, due, time.Now(), answer, err)
 	if err == nil && !repeated {

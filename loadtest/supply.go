@@ -37,13 +37,13 @@ func newSupply(base []*messages.Capture, repeat float64, seed uint64) *supply {
 	return &supply{base: base, repeat: repeat, random: rand.New(rand.NewPCG(seed, 0x10ad))}
 }
 
-// take decides what is sent next. The share of fresh captures is exact over the run: where nothing can be repeated yet a
-// fresh one is sent ahead of its time.
+// take decides what is sent next. No more fresh captures are sent than leave the share of repeats; but where nothing can be
+// repeated yet a fresh one is sent ahead of its time.
 func (s *supply) take() (d draft, repeated bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sent++
-	due := int(math.Ceil(float64(s.sent) * (1 - s.repeat)))
+	due := s.sent - int(math.Ceil(float64(s.sent)*s.repeat))
 	if s.fresh >= due && len(s.answered) > 0 {
 		return s.answered[s.random.IntN(len(s.answered))], true
 	}

@@ -49,14 +49,18 @@ func (r *Report) writeLevels(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SERVICE LEVEL\tOWED\tMEASURED\t")
 	for _, l := range r.SLA {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Name, l.Want, l.Got, strings.ToUpper(met(l.Met)))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", l.Name, l.Want, l.Got, strings.ToUpper(l.Verdict()))
 	}
 	return w.Flush()
 }
 
-func met(yes bool) string {
-	if yes {
+// Verdict is the level's outcome in words.
+func (l Level) Verdict() string {
+	switch {
+	case l.Met:
 		return "met"
+	case l.NotJudged:
+		return "not judged: the generator itself was late"
 	}
 	return "missed"
 }

@@ -53,8 +53,8 @@ func newLoadtest() *cobra.Command {
 		Long: `Send captures to a running deployment, and measure what comes of them.
 
 Users each send a capture, wait for its fix and send the next; with --rate requests are sent when they are due,
-whatever became of those before. It ends with code 1 when a service level is missed, and with 2 when this process could
-not keep its own pace: then it says nothing about the deployment.
+whatever became of those before. It ends with code 1 when a service level is missed, and with 2 when it cannot say: this
+process did not keep its own pace, or was interrupted.
 
 Captures of several receivers go to captures.<network>.load, which the workers must take for a bundle:
 foxhunt worker --bundles loadtest.load`,
@@ -81,7 +81,7 @@ func (o *loadtestOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.certFile, "http-cert", "", "PEM file of the client's certificate for the gateway")
 	flags.StringVar(&o.keyFile, "http-key", "", "PEM file of that certificate's key")
 	flags.StringVar(&o.network, "network", "loadtest", "network of the captures")
-	flags.IntVar(&o.Users, "users", o.Users, "users that ask at once; with --rate: requests that may be open at once")
+	flags.IntVar(&o.Users, "users", o.Users, "users that ask at once; with --rate: of whom each makes --requests")
 	flags.IntVar(&o.Requests, "requests", o.Requests, "requests of each user; 0: until --duration is over")
 	flags.DurationVar(&o.Duration, "duration", 0, "send nothing new after so long (default: until all requests are done)")
 	flags.DurationVar(&o.Ramp, "ramp", 0, "time over which the users begin, or the rate grows")
@@ -98,8 +98,8 @@ func (o *loadtestOptions) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.SLA.P95, "sla-p95", o.SLA.P95, "most that the 95th percentile of latency may be; 0: not asked")
 	flags.DurationVar(&o.SLA.P99, "sla-p99", o.SLA.P99, "the same of the 99th")
 	flags.DurationVar(&o.SLA.HitP95, "sla-hit-p95", o.SLA.HitP95, "the same of the 95th of cache hits")
-	flags.Float64Var(&o.SLA.HitRate, "sla-hits", o.SLA.HitRate, "least share of cache hits, asked for where as many requests are repeats; 0: not asked")
-	flags.Float64Var(&o.SLA.Success, "sla-success", o.SLA.Success, "least share of requests that get a fix; 0: not asked")
+	flags.Float64Var(&o.SLA.HitRate, "sla-hits", o.SLA.HitRate, "least share of cache hits, 0 to 1, asked for where as many requests were repeats; 0: not asked")
+	flags.Float64Var(&o.SLA.Success, "sla-success", o.SLA.Success, "least share of requests that get a fix, 0 to 1; 0: not asked")
 	flags.BoolVar(&o.findMax, "find-max", false, "search the highest rate that keeps the service levels, from --rate up, with runs of --duration")
 	flags.StringVar(&o.json, "json", "", "write the report to this file, too")
 	flags.StringVar(&o.html, "html", "", "write the report with plots to this file, too")
@@ -143,7 +143,7 @@ func (o *loadtestOptions) run(ctx context.Context, out, log io.Writer) error {
 	}
 	report, err := loadtest.Run(ctx, target, base, o.Options, func(p loadtest.Progress) {
 		fmt.Fprintf(log, "%5.0f s  %d answered, %d failed, %d cache hits, p95 %.1f ms\n",
-			p.Elapsed.Seconds(), p.Sent, p.Failed, p.Hits, float64(p.P95.Microseconds())/1000)
+			p.Elapsed.Seconds(), p.Answered, p.Failed, p.Hits, float64(p.P95.Microseconds())/1000)
 	})
 	if err != nil {
 		return err
@@ -160,15 +160,17 @@ func (o *loadtestOptions) run(ctx context.Context, out, log io.Writer) error {
 	return verdict(report)
 }
 
-// verdict chooses the exit code: 1 for a service level that was missed, 2 for a run that says nothing.
+// verdict chooses the exit code: 1 for a service level that was missed, 2 for a run that does not say.
 func verdict(report *loadtest.Report) error {
 	switch {
 	case report.Invalid != "":
 		return &exitError{2, errors.New(report.Invalid)}
-	case !report.Met:
+	case report.Met:
+		return nil
+	case report.AnyMissed():
 		return errMissed
 	}
-	return nil
+	return &exitError{2, errors.New("a service level was not met, and the generator's own lateness may be why")}
 }
 
 // captures are what is sent, simulated or recorded.
@@ -261,22 +263,28 @@ func (o *loadtestOptions) security() (*tls.Config, error) {
 // search prints each step, and what was found.
 func (o *loadtestOptions) search(ctx context.Context, target loadtest.Target, base []*messages.Capture, out io.Writer) error {
 	best, steps, err := loadtest.FindMax(ctx, target, base, o.Options, func(s loadtest.Step) {
-		what := "kept"
-		if !s.Kept {
-			what = "missed: " + s.Why
+		switch {
+		case s.Unknown:
+			fmt.Fprintf(out, "%8.1f requests/s  unknown: %s\n", s.Rate, s.Why)
+		case s.Kept:
+			fmt.Fprintf(out, "%8.1f requests/s  p95 %8.1f ms  kept\n", s.Rate, s.Report.All.P95)
+		default:
+			fmt.Fprintf(out, "%8.1f requests/s  p95 %8.1f ms  missed: %s\n", s.Rate, s.Report.All.P95, s.Why)
 		}
-		fmt.Fprintf(out, "%8.1f requests/s  p95 %8.1f ms  %s\n", s.Rate, s.Report.All.P95, what)
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("the search ended at %.1f requests a second: %w", best, err)
 	}
 	if err := writeJSONFile(o.json, map[string]any{"highest_rate": best, "steps": steps}); err != nil {
 		return err
 	}
-	if best == 0 {
+	last := steps[len(steps)-1]
+	switch {
+	case best == 0 && last.Unknown:
+		return &exitError{2, errors.New(last.Why)}
+	case best == 0:
 		return errMissed
-	}
-	if last := steps[len(steps)-1]; last.Report.Invalid != "" {
+	case last.Unknown:
 		fmt.Fprintf(out, "The service levels are kept at %.1f requests a second at least; beyond that this machine cannot tell.\n", best)
 		return nil
 	}

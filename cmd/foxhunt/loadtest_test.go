@@ -111,6 +111,32 @@ func TestLoadtestFindsLateAnswers(t *testing.T) {
 	}
 }
 
+// TestLoadtestVerdict: what was missed and what cannot be said have codes of their own.
+func TestLoadtestVerdict(t *testing.T) {
+	met, missed, notJudged := loadtest.Level{Met: true}, loadtest.Level{}, loadtest.Level{NotJudged: true}
+	for _, c := range []struct {
+		report *loadtest.Report
+		code   int
+	}{
+		{&loadtest.Report{Invalid: "so late"}, 2},
+		{&loadtest.Report{Findings: &loadtest.Findings{SLA: []loadtest.Level{met}, Met: true}}, 0},
+		{&loadtest.Report{Findings: &loadtest.Findings{SLA: []loadtest.Level{met, notJudged}}}, 2},
+		{&loadtest.Report{Findings: &loadtest.Findings{SLA: []loadtest.Level{notJudged, missed}}}, 1},
+	} {
+		code, err := 0, verdict(c.report)
+		var exit *exitError
+		switch {
+		case errors.As(err, &exit):
+			code = exit.code
+		case err != nil:
+			code = 1
+		}
+		if code != c.code {
+			t.Errorf("%+v: %v; want code %d", c.report, err, c.code)
+		}
+	}
+}
+
 func TestLoadtestFlags(t *testing.T) {
 	for _, flags := range [][]string{
 		{"--via", "smoke"}, {"--format", "mp3"}, {"--arrivals", "never"}, {"--users", "0"}, {"--find-max", "--html", "x.html"},
