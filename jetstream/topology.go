@@ -52,7 +52,7 @@ type Topology struct {
 //     workers at once. A worker gives a capture up by itself after 8 deliveries that failed; the server's own limit is well
 //     above that, because what a stopping worker gives back counts, too. It catches captures whose workers died.
 //   - foxhunt-leases: key-value entries that lapse 15 s after they were last renewed.
-//   - foxhunt-claims: entries that lapse after 10 minutes, in memory.
+//   - foxhunt-claims: captures taken out of turn, and those that were begun before; entries lapse after 6 hours.
 //
 // The server sets MaxBytes aside when a stream is made. Where it has no room for all, [Conn.Ensure] makes the streams with
 // a half, a quarter, ... of it.
@@ -84,6 +84,7 @@ func DefaultTopology() Topology {
 	t.Dead.MaxAge = 14 * 24 * time.Hour
 	t.Dead.MaxBytes = 4 << 30
 	t.Dead.MaxMsgsPerSubject = 10_000
+	t.Dead.Duplicates = 15 * time.Minute
 	t.Advisories.Retention = js.WorkQueuePolicy
 	t.Advisories.MaxBytes = 256 << 20
 
@@ -98,12 +99,12 @@ func DefaultTopology() Topology {
 		AckPolicy: js.AckExplicitPolicy, DeliverPolicy: js.DeliverAllPolicy,
 		AckWait: 30 * time.Second, MaxDeliver: -1, MaxAckPending: 64,
 	}
+	// On disk: a server that restarts must not forget who leads, nor on which captures workers died, perhaps with it.
 	bucket := func(name, description string, ttl time.Duration) js.KeyValueConfig {
-		return js.KeyValueConfig{Bucket: name, Description: description, TTL: ttl, Storage: js.MemoryStorage, MaxBytes: 16 << 20, Replicas: 1}
+		return js.KeyValueConfig{Bucket: name, Description: description, TTL: ttl, Storage: js.FileStorage, MaxBytes: 16 << 20, Replicas: 1}
 	}
 	t.Leases = bucket(BucketLeases, "who leads", 15*time.Second)
-	t.Leases.Storage = js.FileStorage // a server that restarts must not forget who leads
-	t.Claims = bucket(BucketClaims, "captures taken out of turn", 10*time.Minute)
+	t.Claims = bucket(BucketClaims, "captures taken out of turn, or begun and not ended", 6*time.Hour)
 	return t
 }
 
