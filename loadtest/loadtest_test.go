@@ -459,7 +459,7 @@ func TestReportsForPeople(t *testing.T) {
 	d := newDeployment()
 	d.fail = func(n int) error {
 		if n == 3 {
-			return &Failure{"no_overlap", "<script>they never met</script>"}
+			return &Failure{"no_overlap", "<script>they never met</script>\x1b[2J"}
 		}
 		return nil
 	}
@@ -486,6 +486,9 @@ func TestReportsForPeople(t *testing.T) {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("the page has no %q", want)
 		}
+	}
+	if strings.Contains(text.String(), "\x1b") {
+		t.Error("the text repeats control characters from outside")
 	}
 	if strings.Contains(page.String(), "<script>") {
 		t.Error("the page repeats markup from outside")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 )
 
 // WriteText writes the report for people.
@@ -19,13 +20,13 @@ func (r *Report) WriteText(out io.Writer) error {
 	fmt.Fprintf(out, "%d requests in %.1f s: %d fixes (%.2f %%), %.1f a second; %d repeats, %d cache hits (%.2f %%)\n",
 		r.Requests, r.Duration, r.Successes, 100*r.SuccessRate, r.Throughput, r.Repeats, r.Hits, 100*r.HitRate)
 	for _, model := range slices.Sorted(maps.Keys(r.Models)) {
-		fmt.Fprintf(out, "%d fixes by %s\n", r.Models[model], model)
+		fmt.Fprintf(out, "%d fixes by %s\n", r.Models[model], printable(model))
 	}
 	if r.Overrun != "" {
 		fmt.Fprintf(out, "ENDED EARLY: %s\n", r.Overrun)
 	}
 	for _, code := range slices.Sorted(maps.Keys(r.Failures)) {
-		fmt.Fprintf(out, "%d failed with %s, such as %s\n", r.Failures[code], code, r.Reasons[code])
+		fmt.Fprintf(out, "%d failed with %s, such as %s\n", r.Failures[code], printable(code), printable(r.Reasons[code]))
 	}
 	fmt.Fprintln(w, "\nlatency, ms\tcount\tmin\tmean\tmedian\tp90\tp95\tp99\tmax\tdeviation\t")
 	for _, row := range []struct {
@@ -63,6 +64,16 @@ func (l Level) Verdict() string {
 		return "not judged: the generator itself was late"
 	}
 	return "missed"
+}
+
+// printable takes out what would act on the terminal: the words are those of whoever answered.
+func printable(words string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, words)
 }
 
 func orUnknown(n *int) string {
