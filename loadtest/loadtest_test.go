@@ -477,7 +477,7 @@ func TestReportsForPeople(t *testing.T) {
 	if err := report.WriteHTML(&page); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"100 requests", "cache hits", "ledger: 100 sent = 99 answered + 1 refused", "95th percentile of hits", "no_overlap"} {
+	for _, want := range []string{"100 requests", "cache hits", "ledger: 100 sent = 99 answered + 1 refused", "95th percentile of hits", "1 failed with no_overlap, such as <script>they"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the text has no %q:\n%s", want, text.String())
 		}

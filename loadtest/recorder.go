@@ -61,13 +61,13 @@ func (r *recorder) add(id string, repeated bool, due, end time.Time, answer Answ
 }
 
 func (r *recorder) fail(id string, err error) {
-	code := "failed"
+	code, reason := "failed", err.Error()
 	var failure *Failure
 	if errors.As(err, &failure) {
-		code = failure.Code
+		code, reason = failure.Code, failure.Reason
 	}
 	if r.failures[code]++; r.failures[code] == 1 {
-		r.reasons[code] = err.Error()
+		r.reasons[code] = reason
 	}
 	if unsure(code) {
 		r.unanswered = append(r.unanswered, id)
