@@ -7,7 +7,11 @@ FUZZTIME ?= 5s
 BENCHTIME ?= 1s
 CHAOS ?= -chaos.captures 3000 -chaos.duration 20s -chaos.settle 3m
 
-.PHONY: help run build onnxruntime test lint unit simd fuzz bench chaos
+# The packages of Python that some tests check against; without them these are skipped.
+PYTHON := .cache/python
+export FOXHUNT_PYTHON ?= $(wildcard $(CURDIR)/$(PYTHON)/bin/python)
+
+.PHONY: help run build onnxruntime python test lint unit simd fuzz bench chaos
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,7 +35,14 @@ lint: ## gofmt, go vet, staticcheck
 simd: ## build with Go's vector instructions, too
 	GOEXPERIMENT=simd go build -o /dev/null ./cmd/foxhunt
 
+python: ## bring the packages of Python for the tests into .cache/python
+	python3 -m venv $(PYTHON)
+	$(PYTHON)/bin/pip install --quiet --disable-pip-version-check -r messages/testdata/requirements.txt \
+		-r model/modeltest/requirements.txt -r gateway/testdata/requirements.txt
+
 unit: onnxruntime ## the tests, under the race detector
+	@test -n "$$FOXHUNT_PYTHON" || echo "FOXHUNT_PYTHON names no interpreter: the tests that check against msgpack, onnx and Schemathesis" \
+		"are skipped where python3 lacks them; 'make python' brings them"
 	go test -race -timeout 20m ./...
 
 fuzz: onnxruntime ## each fuzz target for FUZZTIME
