@@ -53,8 +53,8 @@ func newLoadtest() *cobra.Command {
 		Long: `Send captures to a running deployment, and measure what comes of them.
 
 Users each send a capture, wait for its fix and send the next; with --rate requests are sent when they are due,
-whatever became of those before. It ends with code 1 when a service level is missed, and with 2 when it cannot say: this
-process did not keep its own pace, or was interrupted.
+whatever became of those before. It ends with code 1 when a service level is missed, and with 2 when it cannot say, as this
+process did not keep its own pace.
 
 Captures of several receivers go to captures.<network>.load, which the workers must take for a bundle:
 foxhunt worker --bundles loadtest.load`,
