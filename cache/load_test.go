@@ -37,7 +37,7 @@ func TestHealthyServerStaysInUseUnderLoad(t *testing.T) {
 	r := newRedis(t, RedisOptions{URL: s.URL(), Budget: 5 * time.Millisecond})
 	mustSet(t, r, Key{1}, []byte("fix"))
 	saturate(t)
-	const lanes, each = 16, 25
+	const lanes, each = 16, 50
 	var found, opened atomic.Int64
 	var asking sync.WaitGroup
 	for range lanes {

@@ -53,7 +53,7 @@ type write struct {
 	flushed chan struct{}
 }
 
-// NewRedis returns a cache on Redis. It waits up to a second for the server; if none answers it goes on without, and uses
+// NewRedis returns a cache on Redis. It waits a second or two for the server; if none answers in time it goes on without, and uses
 // the server as soon as there is one. The error is about options only. It silences go-redis for the whole process, which
 // writes a line of its own to standard error for each failed dial; Redis says what matters through its Log.
 func NewRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
@@ -77,9 +77,9 @@ func NewRedis(ctx context.Context, o RedisOptions) (*Redis, error) {
 	}
 	background, end := context.WithCancel(context.Background())
 	r.end = end
-	if err := r.ping(ctx, replyTimeout); err != nil {
+	if err := r.probe(ctx); err != nil {
 		r.circuit.trip()
-		r.log.Warn("Redis does not answer; going on without it until it does", "error", err)
+		r.log.Warn("Redis does not answer, or not in time; going on without it until it does", "error", err)
 	}
 	r.done.Go(func() { r.circuit.guard(background, r.probe, func() { r.log.Info("using Redis again") }) })
 	r.done.Go(r.write)
