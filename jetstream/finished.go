@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
@@ -15,11 +16,8 @@ import (
 // notes the acknowledgement and removes the capture one after the other, and when it starts again it looks for the
 // difference in no work queue.
 func (r *reaper) finished(ctx context.Context, m StreamMessage) (bool, error) {
-	capture, _ := messages.Peek(m.Data) // what it cannot read has no fix
-	if fixes, err := messages.FixSubject(m.Subject); err == nil && capture.ID != "" {
-		if _, found, err := r.conn.FindFix(ctx, r.topology, fixes, capture.ID, m.Time); err != nil || found {
-			return found, r.mayNotLook(err)
-		}
+	if _, found, err := r.conn.FixOf(ctx, r.topology, m.Subject, m.Data, m.Time); err != nil || found {
+		return found, r.mayNotLook(err)
 	}
 	id := nats.Header(m.Header).Get(js.MsgIDHeader)
 	if id == "" {
@@ -27,6 +25,16 @@ func (r *reaper) finished(ctx context.Context, m StreamMessage) (bool, error) {
 	}
 	_, found, err := r.conn.FindDead(ctx, r.topology, messages.DeadSubject(m.Subject), id, m.Time)
 	return found, r.mayNotLook(err)
+}
+
+// FixOf looks for the fix of a capture that was stored then, on that subject; found is false if there is none.
+func (c *Conn) FixOf(ctx context.Context, t Topology, subject string, capture []byte, stored time.Time) (fix Heard, found bool, err error) {
+	read, _ := messages.Peek(capture) // what it cannot read has no fix
+	fixes, err := messages.FixSubject(subject)
+	if err != nil || read.ID == "" {
+		return Heard{}, false, nil
+	}
+	return c.FindFix(ctx, t, fixes, read.ID, stored)
 }
 
 // mayNotLook drops the error of a look that the permissions do not allow, or that would take too long: then it stays open

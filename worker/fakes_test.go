@@ -90,6 +90,7 @@ type fakePublisher struct {
 
 	mu    sync.Mutex
 	fails int
+	blind bool              // cannot look
 	fixes map[string][]byte // by id
 	dead  []*messages.DeadLetter
 }
@@ -111,6 +112,19 @@ func (p *fakePublisher) PublishFix(_ context.Context, subject, id, _ string, bod
 	}
 	p.fixes[id] = body
 	return nil
+}
+
+func (p *fakePublisher) FixOf(_ context.Context, m Message) (*messages.Fix, bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.blind {
+		return nil, false, errDown
+	}
+	capture, _ := messages.Peek(m.Data)
+	subject, _ := messages.FixSubject(m.Subject)
+	body, found := p.fixes[subject+"/"+capture.ID]
+	fix, _ := messages.DecodeFix(messages.ContentTypeJSON, body)
+	return fix, found, nil
 }
 
 func (p *fakePublisher) PublishDead(_ context.Context, _ uint64, letter *messages.DeadLetter) error {

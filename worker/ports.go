@@ -15,6 +15,7 @@ type Message struct {
 	Data         []byte // valid until the delivery ends
 	Sequence     uint64 // position in the stream
 	NumDelivered int    // 1 for the first delivery
+	Stored       time.Time
 }
 
 // Delivery is a capture taken off the stream. Exactly one of Ack, Nak and Term ends it.
@@ -41,11 +42,15 @@ type Source interface {
 	Observe(service time.Duration)
 }
 
-// Publisher puts fixes and dead letters where they are safe: both calls return nil only after the server's PubAck.
+// Publisher puts fixes and dead letters where they are safe: publishing returns nil only after the server's PubAck.
 // A second fix under the same id, or a second dead letter of the same capture, is the server's to drop.
 type Publisher interface {
 	PublishFix(ctx context.Context, subject, id, contentType string, body []byte) error
 	PublishDead(ctx context.Context, sequence uint64, letter *messages.DeadLetter) error
+
+	// FixOf looks for a fix that was stored since the capture was, under its id; found is false if there is none, and the
+	// fix nil if it cannot be read.
+	FixOf(ctx context.Context, capture Message) (fix *messages.Fix, found bool, err error)
 }
 
 // Cache remembers what a model said about captures. A cache that fails is a cache that does not know: Get answers

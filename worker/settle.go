@@ -16,7 +16,12 @@ func (l *lane) settle(ctx context.Context, j *job, v verdict) {
 			l.options.Observer.Fixed(time.Since(j.started))
 		}
 	case bury:
-		err = l.bury(ctx, j, v)
+		if l.hasFix(ctx, j) {
+			l.log(j, "capture not refused: it has its fix, from a delivery before", v)
+			err = j.delivery.Ack(ctx)
+		} else {
+			err = l.bury(ctx, j, v)
+		}
 	case retry:
 		l.options.Observer.Retried(v.code)
 		l.log(j, "capture handed back", v)

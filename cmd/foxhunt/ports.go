@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/nats-io/nats.go"
+
 	"foxhunt/cache"
 	"foxhunt/contract"
 	"foxhunt/jetstream"
@@ -29,7 +31,30 @@ type delivery struct{ *jetstream.Delivery }
 func (d delivery) Message() worker.Message {
 	return worker.Message{
 		Subject: d.Subject, Header: d.Header, Data: d.Data, Sequence: d.StreamSequence, NumDelivered: d.NumDelivered(),
+		Stored: d.Timestamp,
 	}
+}
+
+type publisher struct {
+	*jetstream.Conn
+	topology jetstream.Topology
+}
+
+func (p publisher) FixOf(ctx context.Context, m worker.Message) (fix *messages.Fix, found bool, err error) {
+	heard, found, err := p.Conn.FixOf(ctx, p.topology, m.Subject, m.Data, m.Stored)
+	if err != nil || !found {
+		return nil, false, err
+	}
+	return readFix(heard.Header, heard.Data), true, nil
+}
+
+// readFix returns nil for what it cannot read.
+func readFix(header map[string][]string, body []byte) *messages.Fix {
+	fix, err := messages.DecodeFix(nats.Header(header).Get("Content-Type"), body)
+	if err != nil {
+		return nil
+	}
+	return fix
 }
 
 type fixCache struct{ cache.Cache }

@@ -119,7 +119,7 @@ func (p *workerProcess) newWorker() (err error) {
 		fixes = fixCache{p.cache}
 		metrics.NewCache(p.http.registry, func() []metrics.CacheTier { return cacheTiers(p.cache) })
 	}
-	p.worker, err = worker.New(p.conn, fixes, predictor{p.model}, p.options.Options)
+	p.worker, err = worker.New(publisher{p.conn, p.topology}, fixes, predictor{p.model}, p.options.Options)
 	return err
 }
 
