@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -85,6 +86,9 @@ func (c *Conn) direct(ctx context.Context, stream string, request map[string]any
 	if err != nil {
 		return StreamMessage{}, err
 	}
+	if len(msg.Header) == 0 {
+		return c.undecoded(ctx, stream, request)
+	}
 	status := msg.Header.Get("Status")
 	if len(msg.Header[js.SequenceHeader]) > 0 {
 		status = "" // a message, in which its publisher wrote that
@@ -105,6 +109,18 @@ func (c *Conn) direct(ctx context.Context, stream string, request map[string]any
 		return StreamMessage{}, fail(CodeServer, err, "%s: direct get: no time in the answer", stream)
 	}
 	return m, nil
+}
+
+// undecoded asks for what came in an answer to direct whose headers nats.go cannot decode, and therefore drops with the
+// server's own: whoever publishes a message may have written something there that is no header, and the stream stores it.
+func (c *Conn) undecoded(ctx context.Context, stream string, request map[string]any) (StreamMessage, error) {
+	request = maps.Clone(request)
+	delete(request, "batch") // direct gets know that only
+	m, err := c.stored(ctx, stream, request)
+	if err != nil && !errors.Is(err, ErrNoMessage) {
+		return m, c.explain(stream, err)
+	}
+	return m, err
 }
 
 // added takes a header that the server added to a message out of it. It is the last of its name: the message may have come

@@ -129,6 +129,10 @@ func (c *Conn) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
 		}
 		return
 	}
+	if errors.Is(err, nats.ErrBadHeaderMsg) { // anybody may publish such a message as often as they like
+		c.log.Debug("a message came without its headers, which cannot be read", "error", err)
+		return
+	}
 	attrs := []any{"error", err}
 	if sub != nil {
 		attrs = append(attrs, "subject", sub.Subject)

@@ -156,22 +156,26 @@ func overtakers(lags map[string]uint64) (light []string, heavy int) {
 	return light, heavy
 }
 
-// takeTurns takes one capture of each subject, then the next of each, until nothing is left or there is no room.
+// takeTurns takes one capture of each subject, then the next of each, until nothing is left or there is no room. What is the
+// matter with one capture does not keep the others from being taken.
 func (o *overtaking) takeTurns(subjects []string, look look) error {
+	var failed []error
 	for began := time.Now(); len(subjects) > 0 && time.Since(began) < overtakeRound; {
 		var group errgroup.Group
 		group.SetLimit(overtakeTogether)
-		more := make([]bool, len(subjects))
+		more, errs := make([]bool, len(subjects)), make([]error, len(subjects))
 		asked := 0
 		for room := o.source.limit() - len(o.aside); asked < min(room, len(subjects)) && o.reserve(); asked++ {
 			i, subject := asked, subjects[asked]
-			group.Go(func() (err error) {
-				more[i], err = o.takeNext(o.source.quit, subject, look)
-				return err
+			group.Go(func() error {
+				more[i], errs[i] = o.takeNext(o.source.quit, subject, look)
+				return nil
 			})
 		}
-		if err := group.Wait(); err != nil || asked == 0 {
-			return err
+		group.Wait()
+		failed = append(failed, errors.Join(errs...))
+		if asked == 0 || slices.ContainsFunc(errs, isRefused) {
+			break
 		}
 		next := slices.Clone(subjects[asked:])
 		for i, subject := range subjects[:asked] {
@@ -181,7 +185,7 @@ func (o *overtaking) takeTurns(subjects []string, look look) error {
 		}
 		subjects = next
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // reserve sets the bytes of the largest capture aside, if there is room for it.

@@ -106,7 +106,7 @@ func (c *Conn) deleteMessage(ctx context.Context, stream string, sequence uint64
 }
 
 // stored asks a stream's leader for one message, as direct asks any of its servers: one of the others may not know yet that
-// the message was removed.
+// the message was removed. Headers that cannot be decoded are none, as they are to who gets the message delivered.
 func (c *Conn) stored(ctx context.Context, stream string, request map[string]any) (StreamMessage, error) {
 	var answer struct {
 		Message struct {
@@ -126,10 +126,8 @@ func (c *Conn) stored(ctx context.Context, stream string, request map[string]any
 		return StreamMessage{}, err
 	}
 	m := StreamMessage{Subject: answer.Message.Subject, Sequence: answer.Message.Sequence, Data: answer.Message.Data, Time: answer.Message.Time}
-	if len(answer.Message.Header) > 0 {
-		if m.Header, err = nats.DecodeHeadersMsg(answer.Message.Header); err != nil {
-			return m, fail(CodeServer, err, "%s: message %d has headers that cannot be read", stream, m.Sequence)
-		}
+	if header, err := nats.DecodeHeadersMsg(answer.Message.Header); err == nil {
+		m.Header = header
 	}
 	return m, nil
 }

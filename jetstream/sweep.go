@@ -108,12 +108,11 @@ func (r *reaper) sweepWhenDue(ctx context.Context) error {
 		return nil
 	}
 	config := consumer.CachedInfo().Config
+	var failed []error
 	for _, filter := range filtersOf(config) {
-		if err := r.buryUpTo(ctx, filter, first, floor, config.MaxDeliver); err != nil {
-			return err
-		}
+		failed = append(failed, r.buryUpTo(ctx, filter, first, floor, config.MaxDeliver))
 	}
-	return nil
+	return errors.Join(failed...)
 }
 
 // filtersOf are the subjects that the consumer delivers: captures of others, which another consumer may deliver, are none
@@ -128,22 +127,36 @@ func filtersOf(config js.ConsumerConfig) []string {
 	return []string{">"}
 }
 
-// buryUpTo buries the captures that filter chooses from sequence on, up to last.
+// buryUpTo buries the captures that filter chooses from sequence on, up to last. What is the matter with one capture does not
+// keep the others from being buried.
 func (r *reaper) buryUpTo(ctx context.Context, filter string, sequence, last uint64, maxDeliver int) error {
+	var failed []error
 	for sequence <= last {
 		m, err := r.conn.stored(ctx, r.topology.Captures.Name, map[string]any{"seq": sequence, "next_by_subj": filter})
 		if errors.Is(err, ErrNoMessage) || err == nil && m.Sequence > last {
-			return nil
+			break
 		}
 		if err != nil {
-			return err
+			return errors.Join(append(failed, err)...)
 		}
 		sentence := fmt.Sprintf("%s delivers it no more, up to %d times are allowed, and it was never finished; no advisory told of it",
 			r.topology.Workers.Durable, maxDeliver)
 		if err := r.clear(ctx, m, max(maxDeliver, 0), sentence); err != nil {
-			return err
+			failed = append(failed, fmt.Errorf("capture %d: %w", m.Sequence, err))
+			if !r.conn.isAboutOne(m.Subject, err) {
+				break
+			}
 		}
 		sequence = m.Sequence + 1
 	}
-	return nil
+	return errors.Join(failed...)
+}
+
+// isAboutOne reports whether an error about a message may be no other message's.
+func (c *Conn) isAboutOne(subject string, err error) bool {
+	switch c.explain(subject, err).Code {
+	case CodeNotConnected, CodeTimeout, CodeNoStream, CodeStreamFull, CodeRefused:
+		return false
+	}
+	return true
 }
