@@ -17,6 +17,7 @@ import (
 
 // TestOneLostCaptureHidesNoOther: the time for looking is shared by all captures without an answer.
 func TestOneLostCaptureHidesNoOther(t *testing.T) {
+	t.Parallel()
 	d := newDeployment()
 	d.fail = func(int) error { return &Failure{CodeTimeout, "too slow"} }
 	target := &oneLost{deployment: d}
@@ -48,6 +49,7 @@ func (o *oneLost) Late(ctx context.Context, id string) bool {
 
 // TestUnknownFatesAreNotRefusals: where the capture may have been stored, a failure does not settle what became of it.
 func TestUnknownFatesAreNotRefusals(t *testing.T) {
+	t.Parallel()
 	for code, open := range map[string]int{
 		CodeTimeout: 1, "no_answer": 1, "bad_answer": 1, "wrong_fix": 1, "not_connected": 1, "internal": 1, "server_error": 1, "http_502": 1,
 		"unreachable": 0, "no_worker": 0, "station_over_limit": 0, "too_few_receivers": 0, "gave_up": 0, "duplicate_id": 0,
@@ -70,17 +72,6 @@ func TestUnknownFatesAreNotRefusals(t *testing.T) {
 // TestHTTPFates: what a gateway answers, then and later, when asked where it said.
 func TestHTTPFates(t *testing.T) {
 	const place = "/api/v1/fixes/1?network=n&source=s"
-	var first, later func(w http.ResponseWriter)
-	var asked string
-	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
-			first(w)
-			return
-		}
-		asked = r.URL.String()
-		later(w)
-	}))
-	defer gateway.Close()
 	say := func(status int, code, place string) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) {
 			w.WriteHeader(status)
@@ -106,7 +97,18 @@ func TestHTTPFates(t *testing.T) {
 		{"one behind a proxy", func(w http.ResponseWriter) { w.WriteHeader(502) }, hangUp, "http_502", "/api/v1/fixes/1?network=n&since=", false},
 		{"one that sends elsewhere", say(504, "timeout", "@example.invalid/fixes/1"), say(200, "", ""), "timeout", "/api/v1/fixes/1?network=n&since=", true},
 	} {
-		first, later, asked = c.first, c.later, ""
+		asked := make(chan string, 1)
+		gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				c.first(w)
+				return
+			}
+			select {
+			case asked <- r.URL.String():
+			default: // the client tries a GET again where the connection broke
+			}
+			c.later(w)
+		}))
 		h, err := NewHTTP(gateway.URL, "n", "", nil, 1)
 		if err != nil {
 			t.Fatal(err)
@@ -116,10 +118,12 @@ func TestHTTPFates(t *testing.T) {
 		if !errors.As(err, &failure) || failure.Code != c.code {
 			t.Errorf("%s: %v; want %s", c.name, err, c.code)
 		}
-		if found := h.Late(t.Context(), "1"); found != c.found || !strings.HasPrefix(asked, c.asked) {
-			t.Errorf("%s: found %v, asked %s; want %v, %s", c.name, found, asked, c.found, c.asked)
+		found := h.Late(t.Context(), "1")
+		if place := <-asked; found != c.found || !strings.HasPrefix(place, c.asked) {
+			t.Errorf("%s: found %v, asked %s; want %v, %s", c.name, found, place, c.found, c.asked)
 		}
 		h.Close()
+		gateway.Close()
 	}
 }
 

@@ -115,6 +115,7 @@ func TestClosedLoop(t *testing.T) {
 }
 
 func TestFailuresAreCountedByCode(t *testing.T) {
+	t.Parallel()
 	d := newDeployment()
 	d.fail = func(n int) error {
 		switch {
@@ -143,6 +144,7 @@ func TestFailuresAreCountedByCode(t *testing.T) {
 }
 
 func TestLateAnswersAreNotLost(t *testing.T) {
+	t.Parallel()
 	d := newDeployment()
 	d.delay, d.late = time.Hour, true
 	o := tolerant(DefaultOptions())
@@ -158,6 +160,7 @@ func TestLateAnswersAreNotLost(t *testing.T) {
 
 // TestOpenLoop: a deployment that takes longer than the gaps delays nothing that is due later.
 func TestOpenLoop(t *testing.T) {
+	t.Parallel()
 	d := newDeployment()
 	d.delay = 50 * time.Millisecond
 	for _, poisson := range []bool{false, true} {
@@ -191,6 +194,7 @@ func TestArrivals(t *testing.T) {
 }
 
 func TestARampAtALowRateSends(t *testing.T) {
+	t.Parallel()
 	o := tolerant(DefaultOptions())
 	o.Users, o.Requests, o.Rate, o.Ramp, o.Duration, o.Repeat = 1, 4, 20, 200*time.Millisecond, time.Minute, 0
 	report, err := Run(t.Context(), newDeployment(), base(t), o, quiet)
@@ -216,6 +220,7 @@ func (s *stuck) Locate(context.Context, Request) (Answer, error) {
 // TestOpenLoopEnds: when too many requests are open the run is over. Where nothing was missed until then, nobody knows whether
 // the deployment would have kept up.
 func TestOpenLoopEnds(t *testing.T) {
+	t.Parallel()
 	for name, err := range map[string]error{"missed": &Failure{"slow", "so slow"}, "kept": nil} {
 		o := tolerant(DefaultOptions())
 		o.Users, o.Requests, o.Duration, o.Rate, o.Timeout, o.Repeat = 5, 0, 10*time.Second, 1000, 10*time.Millisecond, 0
@@ -247,6 +252,7 @@ func TestUsersDoNotBoundAnOpenLoop(t *testing.T) {
 }
 
 func TestDurationEndsARun(t *testing.T) {
+	t.Parallel()
 	o := tolerant(DefaultOptions())
 	d := newDeployment()
 	d.delay = 10 * time.Millisecond
@@ -381,6 +387,7 @@ func TestAStallCountsWhole(t *testing.T) {
 
 // TestFindMax finds what a target takes, and not what its own users could ask: they are 5, of 50 ms a request.
 func TestFindMax(t *testing.T) {
+	t.Parallel()
 	d := newDeployment()
 	d.delay = 50 * time.Millisecond
 	target := &limited{deployment: d, most: 300}
@@ -402,6 +409,7 @@ func TestFindMax(t *testing.T) {
 
 // TestFindMaxWaitsForTheBacklog: a step begins when what the one before left is gone.
 func TestFindMaxWaitsForTheBacklog(t *testing.T) {
+	t.Parallel()
 	o := tolerant(DefaultOptions())
 	o.Rate, o.Duration, o.Timeout, o.Repeat = 100, 50*time.Millisecond, 100*time.Millisecond, 0
 	b := &backlog{deployment: newDeployment(), t: t}
@@ -528,8 +536,9 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 
 // TestFreshCapturesDiffer: no two fresh ones are alike, repeats are exact, and both are valid captures of their base.
 func TestFreshCapturesDiffer(t *testing.T) {
+	t.Parallel()
 	for _, format := range []messages.SampleFormat{messages.CU8, messages.CI8, messages.CI16, messages.CF32} {
-		captures, err := Simulate(Shape{Receivers: 3, Samples: 500, Format: format}, 1, time.Unix(1_800_000_000, 0))
+		captures, err := Simulate(Shape{Receivers: 2, Samples: 256, Format: format}, 1, time.Unix(1_800_000_000, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
