@@ -5,15 +5,14 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math"
-	"slices"
 	"strconv"
 
 	"foxhunt/messages"
 )
 
-// pairs takes [[I, Q], ...] and appends it to iq as cf32_le, of at most so many bytes in all.
-func (s *scanner) pairs(iq []byte, most int) ([]byte, *fault) {
-	iq = slices.Grow(iq, 8*s.pairsAhead(most/8))
+// pairs takes [[I, Q], ...] as cf32_le, of at most so many bytes.
+func (s *scanner) pairs(most int) ([]byte, *fault) {
+	iq := make([]byte, 0, 8*s.pairsAhead(most/8))
 	f := s.array(func(int) *fault {
 		if len(iq)+8 > most {
 			return faulty(messages.CodeTooLarge, "would make the capture larger than %d bytes", messages.MaxCaptureBytes)

@@ -37,7 +37,7 @@ func (r *receiver) field(s *scanner, name string, room int) (known bool, f *faul
 	case "format":
 		r.Format, f = s.format()
 	case "iq_data":
-		r.IQ, f = s.pairs(nil, room)
+		r.IQ, f = s.pairs(room)
 	case "iq":
 		r.IQ, f = s.base64(room)
 	default:
