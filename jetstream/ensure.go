@@ -24,8 +24,13 @@ func (c *Conn) EnsureWhenReady(ctx context.Context, t Topology) ([]Difference, e
 
 func (c *Conn) whenReady(ctx context.Context, t Topology, change bool) ([]Difference, error) {
 	said := false
+	var changed []Difference // by earlier attempts
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		differences, err := c.reconcile(ctx, t, change)
+		if change {
+			changed = append(changed, differences...)
+			differences = changed
+		}
 		var e *Error
 		if !errors.As(err, &e) || !e.Passing() || c.nc.IsClosed() {
 			return differences, err
@@ -41,7 +46,8 @@ func (c *Conn) whenReady(ctx context.Context, t Topology, change bool) ([]Differ
 }
 
 // Apply creates what is missing of t, changes what differs, and returns what it changed. The server refuses some changes,
-// such as another storage.
+// such as another storage; Apply
+// itself refuses those that would delete captures (CodeBadSetup), and logs those that delete fixes or dead letters.
 func (c *Conn) Apply(ctx context.Context, t Topology) ([]Difference, error) {
 	return c.reconcile(ctx, t, true)
 }
@@ -139,13 +145,24 @@ func (c *Conn) ensureStream(ctx context.Context, want js.StreamConfig, share int
 		if share > 1 && live.MaxBytes > part.MaxBytes && live.MaxBytes <= want.MaxBytes {
 			part.MaxBytes = live.MaxBytes // what it has it may keep
 		}
-		diffs := compare("stream", want.Name, part, live)
-		if len(diffs) > 0 {
-			err = c.updateStream(ctx, part)
-		}
-		return diffs, err
+		return c.changeStream(ctx, stream, part)
 	}
 	return c.leaveStream(ctx, want, live), nil
+}
+
+// changeStream makes a live stream as wanted, unless that would delete captures, and returns what it changed.
+func (c *Conn) changeStream(ctx context.Context, stream js.Stream, want js.StreamConfig) ([]Difference, error) {
+	diffs := compare("stream", want.Name, want, stream.CachedInfo().Config)
+	if len(diffs) == 0 {
+		return nil, nil
+	}
+	if err := c.shrink(ctx, stream, want); err != nil {
+		return nil, err
+	}
+	if err := c.updateStream(ctx, want); err != nil {
+		return nil, err
+	}
+	return diffs, nil
 }
 
 // leaveStream returns in what a live stream differs from the one wanted, after raising its MaxMsgSize.
