@@ -14,7 +14,7 @@ func TestRefusalsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	var source []byte
-	for _, path := range []string{"messages/refusal.go", "worker/origin.go", "worker/suspect.go"} {
+	for _, path := range []string{"messages/refusal.go", "worker/origin.go", "worker/suspect.go", "worker/earlier.go"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -73,7 +73,7 @@ func runPath(b *testing.B, station, worker *jetstream.Conn, topo jetstream.Topol
 					return
 				}
 				began := time.Now()
-				if err := worker.PublishFix(ctx, "fixes.net.a", fmt.Sprint(d.StreamSequence), "application/json", body); err != nil {
+				if _, err := worker.PublishFix(ctx, "fixes.net.a", fmt.Sprint(d.StreamSequence), "application/json", body); err != nil {
 					b.Error(err)
 				}
 				if err := d.Ack(ctx); err != nil {

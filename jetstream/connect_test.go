@@ -183,7 +183,10 @@ func TestRefusedFixWaits(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
-	go func() { ended <- c.PublishFix(ctx, "fixes.net.a", "id", "application/json", []byte("{}")) }()
+	go func() {
+		_, err := c.PublishFix(ctx, "fixes.net.a", "id", "application/json", []byte("{}"))
+		ended <- err
+	}()
 	go func() {
 		ended <- c.PublishDead(ctx, 1, &messages.DeadLetter{Subject: "captures.net.a", Reason: "bad_rate"})
 	}()

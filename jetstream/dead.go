@@ -35,7 +35,8 @@ func (c *Conn) publishDead(ctx context.Context, sequence uint64, d *messages.Dea
 	body, headers := d.Encode()
 	msg := &nats.Msg{Subject: messages.DeadSubject(d.Subject), Data: body, Header: nats.Header(headers)}
 	msg.Header.Set(js.MsgIDHeader, deadID(sequence, d))
-	return c.publishUntilStored(ctx, msg)
+	_, err := c.publishUntilStored(ctx, msg)
+	return err
 }
 
 // deadID is the id of a capture's dead letter: made of its own id and content, because a capture that was published again

@@ -37,6 +37,15 @@ func (c *Conn) FixOf(ctx context.Context, t Topology, subject string, capture []
 	return c.FindFix(ctx, t, fixes, read.ID, stored)
 }
 
+// FixAt reads the fix of a sequence; the error is ErrNoMessage if there is none.
+func (c *Conn) FixAt(ctx context.Context, t Topology, sequence uint64) (Heard, error) {
+	m, err := c.direct(ctx, t.Fixes.Name, map[string]any{"seq": sequence})
+	if err != nil && !errors.Is(err, ErrNoMessage) {
+		err = c.explain(t.Fixes.Name, err)
+	}
+	return Heard{m.Subject, m.Header, m.Data}, err
+}
+
 // mayNotLook drops the error of a look that the permissions do not allow, or that would take too long: then it stays open
 // whether the capture was finished, and a dead letter too many is better than none.
 func (r *reaper) mayNotLook(err error) error {

@@ -26,7 +26,7 @@ func TestSweepLeavesWhatWasFinished(t *testing.T) {
 		w.neverAnswer(t, subject)
 		w.loseAdvisory(t)
 	}
-	if err := w.PublishFix(t.Context(), "fixes.net.fixed", "fixes.net.fixed/"+ids["captures.net.fixed"], messages.ContentTypeJSON, []byte("{}")); err != nil {
+	if _, err := w.PublishFix(t.Context(), "fixes.net.fixed", "fixes.net.fixed/"+ids["captures.net.fixed"], messages.ContentTypeJSON, []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
 	letter := &messages.DeadLetter{Subject: "captures.net.dead", Headers: map[string][]string{"Nats-Msg-Id": {ids["captures.net.dead"]}}, Reason: "truncated", Time: time.Now()}

@@ -16,7 +16,7 @@ import (
 
 func publishFix(t *testing.T, c *jetstream.Conn, subject, id string) {
 	t.Helper()
-	if err := c.PublishFix(within(t, 15*time.Second), subject, id, "application/json", []byte(id)); err != nil {
+	if _, err := c.PublishFix(within(t, 15*time.Second), subject, id, "application/json", []byte(id)); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // Stored is the server's word that a message is in its stream.
 type Stored struct {
 	Stream   string
-	Sequence uint64
+	Sequence uint64 // of a duplicate: that of the message kept
 	// Duplicate: the stream already had a message of this id, and kept that one. For a capture with a fresh random id it
 	// means that somebody else has used the id.
 	Duplicate bool
@@ -37,17 +37,18 @@ func (c *Conn) PublishCapture(ctx context.Context, subject, id string, data []by
 }
 
 // PublishFix stores a fix and returns once the server has confirmed it. msgID must be the same for every attempt at the
-// same capture, so that a second attempt within the stream's window stores nothing. What may pass is tried again until
+// same capture, so that a second attempt within the stream's window stores nothing. If the first attempt finds the id used,
+// by another process that had the capture or for another capture, Stored is that fix, a Duplicate. What may pass is tried again until
 // ctx ends, and so is a refusal, which is no fault of the capture's: an operator can grant the right meanwhile.
-func (c *Conn) PublishFix(ctx context.Context, subject, msgID, contentType string, body []byte) error {
+func (c *Conn) PublishFix(ctx context.Context, subject, msgID, contentType string, body []byte) (Stored, error) {
 	msg := &nats.Msg{Subject: subject, Data: body, Header: nats.Header{js.MsgIDHeader: {msgID}, "Content-Type": {contentType}}}
 	return c.publishUntilStored(ctx, msg)
 }
 
 // publishUntilStored stores msg, trying again whatever passes or is the server's to permit, until ctx ends.
-func (c *Conn) publishUntilStored(ctx context.Context, msg *nats.Msg) error {
+func (c *Conn) publishUntilStored(ctx context.Context, msg *nats.Msg) (Stored, error) {
 	said := false
-	_, err := c.publish(ctx, msg, func(e *Error) bool {
+	return c.publish(ctx, msg, func(e *Error) bool {
 		if e.Code == CodeNoStream {
 			c.miss()
 		}
@@ -57,7 +58,6 @@ func (c *Conn) publishUntilStored(ctx context.Context, msg *nats.Msg) error {
 		}
 		return e.Passing() || e.Code == CodeRefused
 	})
-	return err
 }
 
 // publish stores msg, trying again while again says so and ctx lives.

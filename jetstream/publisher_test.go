@@ -97,7 +97,7 @@ func TestNoFoxhuntIsListening(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	if err := c.PublishFix(ctx, "fixes.net.a", "id", "application/json", nil); code(err) != jetstream.CodeNoStream {
+	if _, err := c.PublishFix(ctx, "fixes.net.a", "id", "application/json", nil); code(err) != jetstream.CodeNoStream {
 		t.Errorf("a fix without a stream: %v", err)
 	}
 }
@@ -108,13 +108,14 @@ func TestPublishFixOverAServerRestart(t *testing.T) {
 	s.Shutdown()
 	done := make(chan error)
 	go func() {
-		done <- c.PublishFix(within(t, 15*time.Second), "fixes.net.a", "fix-1", "application/json", []byte("{}"))
+		_, err := c.PublishFix(within(t, 15*time.Second), "fixes.net.a", "fix-1", "application/json", []byte("{}"))
+		done <- err
 	}()
 	s.Restart(t)
 	if err := <-done; err != nil {
 		t.Errorf("a fix published while the server restarts: %v", err)
 	}
-	if err := c.PublishFix(t.Context(), "fixes.net.a", "fix-1", "application/json", []byte("{}")); err != nil {
+	if _, err := c.PublishFix(t.Context(), "fixes.net.a", "fix-1", "application/json", []byte("{}")); err != nil {
 		t.Errorf("the same fix again: %v", err)
 	}
 }

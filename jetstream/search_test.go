@@ -27,7 +27,7 @@ func TestSearch(t *testing.T) {
 	before := time.Now().Add(-time.Second)
 	for i := range 5000 { // more than one batch
 		subject := fmt.Sprintf("fixes.net%d.src", i%2)
-		if err := c.PublishFix(ctx, subject, fmt.Sprintf("%s/id-%d", subject, i), messages.ContentTypeJSON, fmt.Appendf(nil, "%d", i)); err != nil {
+		if _, err := c.PublishFix(ctx, subject, fmt.Sprintf("%s/id-%d", subject, i), messages.ContentTypeJSON, fmt.Appendf(nil, "%d", i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -114,7 +114,7 @@ func TestListen(t *testing.T) {
 	}
 	publisher := server.Connect(t)
 	ctx := within(t, 30*time.Second)
-	if err := publisher.PublishFix(ctx, "fixes.a.b", "fixes.a.b/id", messages.ContentTypeJSON, []byte("{}")); err != nil {
+	if _, err := publisher.PublishFix(ctx, "fixes.a.b", "fixes.a.b/id", messages.ContentTypeJSON, []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
 	h := <-heard
@@ -123,7 +123,7 @@ func TestListen(t *testing.T) {
 	}
 	server.Restart(t)
 	waitFor(t, "a gap", func() bool { return l.Gaps() == 1 })
-	if err := publisher.PublishFix(ctx, "fixes.a.b", "fixes.a.b/id2", messages.ContentTypeJSON, []byte("{}")); err != nil {
+	if _, err := publisher.PublishFix(ctx, "fixes.a.b", "fixes.a.b/id2", messages.ContentTypeJSON, []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
 	if h := <-heard; h.Header["Nats-Msg-Id"][0] != "fixes.a.b/id2" {
@@ -209,7 +209,7 @@ func BenchmarkSearch(b *testing.B) {
 	for part := range 20 {
 		all.Go(func() {
 			for i := range fixes / 20 {
-				if err := c.PublishFix(b.Context(), "fixes.net.src", fmt.Sprintf("fixes.net.src/%d-%d", part, i), messages.ContentTypeJSON, body); err != nil {
+				if _, err := c.PublishFix(b.Context(), "fixes.net.src", fmt.Sprintf("fixes.net.src/%d-%d", part, i), messages.ContentTypeJSON, body); err != nil {
 					b.Error(err)
 					return
 				}

@@ -14,6 +14,7 @@ type Worker struct {
 	duration   prometheus.Histogram
 	stages     *prometheus.HistogramVec
 	fixes      prometheus.Counter
+	repeated   prometheus.Counter
 	dead       *prometheus.CounterVec
 	retries    *prometheus.CounterVec
 	hits       atomic.Uint64
@@ -32,6 +33,7 @@ func NewWorker(r prometheus.Registerer) *Worker {
 		captures:   counter(r, "foxhunt_captures_total", "Captures taken off the stream, one that is delivered again counted again."),
 		inFlight:   gauge(r, "foxhunt_captures_in_flight", "Captures that this worker has in hand."),
 		fixes:      counter(r, "foxhunt_fixes_total", "Fixes published and confirmed."),
+		repeated:   counter(r, "foxhunt_fixes_repeated_total", "Fixes that the stream had already, of captures delivered or sent twice, and dropped."),
 		dead:       counters(r, "foxhunt_dead_letters_total", "Captures put among the dead letters, by reason code.", "code"),
 		retries:    counters(r, "foxhunt_retries_total", "Captures handed back to be tried again, by the kind of failure.", "code"),
 		runs:       counter(r, "foxhunt_model_runs_total", "Runs of the model; captures of one shape share a run."),
@@ -87,6 +89,9 @@ func (w *Worker) Fixed(took time.Duration) {
 	w.fixes.Inc()
 	w.duration.Observe(took.Seconds())
 }
+
+// Repeated records a fix that the stream had already.
+func (w *Worker) Repeated() { w.repeated.Inc() }
 
 // Dead records a dead letter.
 func (w *Worker) Dead(code string) { w.dead.WithLabelValues(code).Inc() }

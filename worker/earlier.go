@@ -2,11 +2,15 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"foxhunt/messages"
 )
+
+// CodeDuplicateID is the code of a capture whose id was used before on its subject, by another capture.
+const CodeDuplicateID = "duplicate_id"
 
 // lookTime bounds the look for a fix that is there already.
 const lookTime = 10 * time.Second
@@ -27,6 +31,26 @@ func (l *lane) hasFix(ctx context.Context, j *job) bool {
 	}
 	var capture messages.Capture // the job's may not have been read
 	return found && (capture.Decode(j.message.Data) != nil || !isOfAnother(fix, &capture))
+}
+
+// compare looks at the fix that the stream keeps in the place of the job's. As a rule it is the same capture's, which was
+// delivered twice, or sent twice. If it is another's, the capture would go without a fix, and is refused. Where that cannot
+// be told it is not.
+func (l *lane) compare(ctx context.Context, j *job, kept uint64) error {
+	l.options.Observer.Repeated()
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	fix, err := l.publisher.FixAt(ctx, kept)
+	switch {
+	case err != nil:
+		l.options.Log.Warn("the stream had a fix under a capture's id, and it cannot be told whether it is this capture's",
+			"subject", j.message.Subject, "sequence", j.message.Sequence, "fix", kept, "error", err)
+	case isOfAnother(fix, &j.capture):
+		return &messages.Refusal{Code: CodeDuplicateID, Reason: fmt.Sprintf(
+			"the id %s has a fix already (number %d), of a capture that begins at %v: ids must be random, and never used twice",
+			j.capture.ID, kept, fix.Time)}
+	}
+	return nil
 }
 
 // isOfAnother reports whether a fix with the capture's id is surely of another capture. Of a fix that cannot be read, nil,

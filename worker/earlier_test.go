@@ -37,6 +37,37 @@ func TestCaptureWithFixIsNotBuried(t *testing.T) {
 	}
 }
 
+// TestUsedIDIsRefused sends captures under an id that has a fix: of the same capture, which is done with, or of another,
+// which would otherwise be why this one goes without.
+func TestUsedIDIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		delivered int
+		fixOf     func(*messages.Capture) // makes the capture of the fix from the one delivered
+		blind     bool
+		code      string // of the dead letter, if one is wanted
+	}{
+		"sent again":                  {1, func(*messages.Capture) {}, false, ""},
+		"delivered again":             {2, func(*messages.Capture) {}, false, ""},
+		"used for another time":       {1, func(c *messages.Capture) { c.Receivers[0].StartTime-- }, false, CodeDuplicateID},
+		"used for another frequency":  {1, func(c *messages.Capture) { c.Frequency *= 2 }, false, CodeDuplicateID},
+		"used for another station":    {1, func(c *messages.Capture) { c.Receivers[0].Station = "b" }, false, CodeDuplicateID},
+		"used, and refused before":    {2, func(c *messages.Capture) { c.Receivers[0].StartTime-- }, false, CodeDuplicateID},
+		"used, which cannot be known": {1, func(c *messages.Capture) { c.Receivers[0].StartTime-- }, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, func(b *bench, _ *Options) { b.publisher.blind = c.blind })
+			id := messages.NewCaptureID()
+			b.publisher.keep(t, "fixes.net.st/"+id, capture(t, func(m *messages.Capture) { m.ID = id; c.fixOf(m) }))
+			v := b.send(t, capture(t, func(m *messages.Capture) { m.ID = id }), c.delivered)
+			b.counts.with(func() {
+				if v.code != c.code || (v.name == "ack") != (c.code == "") || b.counts.repeated != 1 {
+					t.Errorf("ended with %+v, %d counted; want the code %q, and 1", v, b.counts.repeated, c.code)
+				}
+			})
+		})
+	}
+}
+
 // keep stores a fix of the capture under an id.
 func (p *fakePublisher) keep(t *testing.T, id string, data []byte) {
 	t.Helper()

@@ -92,12 +92,13 @@ type fakePublisher struct {
 	fails int
 	blind bool              // cannot look
 	fixes map[string][]byte // by id
+	kept  [][]byte          // those that another came for
 	dead  []*messages.DeadLetter
 }
 
 var errDown = errors.New("the server is down")
 
-func (p *fakePublisher) PublishFix(_ context.Context, subject, id, _ string, body []byte) error {
+func (p *fakePublisher) PublishFix(_ context.Context, subject, id, _ string, body []byte) (uint64, error) {
 	if p.during != nil {
 		p.during(subject)
 	}
@@ -105,13 +106,26 @@ func (p *fakePublisher) PublishFix(_ context.Context, subject, id, _ string, bod
 	defer p.mu.Unlock()
 	if p.fails > 0 {
 		p.fails--
-		return errDown
+		return 0, errDown
 	}
 	if p.fixes == nil {
 		p.fixes = make(map[string][]byte)
 	}
+	if kept, ok := p.fixes[id]; ok {
+		p.kept = append(p.kept, kept)
+		return uint64(len(p.kept)), nil
+	}
 	p.fixes[id] = body
-	return nil
+	return 0, nil
+}
+
+func (p *fakePublisher) FixAt(_ context.Context, number uint64) (*messages.Fix, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.blind {
+		return nil, errDown
+	}
+	return messages.DecodeFix(messages.ContentTypeJSON, p.kept[number-1])
 }
 
 func (p *fakePublisher) FixOf(_ context.Context, m Message) (*messages.Fix, bool, error) {
@@ -219,6 +233,7 @@ func (c *fakeCache) Set(_ context.Context, key [32]byte, value []byte) {
 type counts struct {
 	mu                                   sync.Mutex
 	hits, misses, shared, fixed, retried int
+	repeated                             int
 	dead                                 []string
 	inFlight                             int
 }
@@ -234,6 +249,7 @@ func (c *counts) Batch(int)                   {}
 func (c *counts) Fixed(time.Duration)         { c.with(func() { c.fixed++ }) }
 func (c *counts) Dead(code string)            { c.with(func() { c.dead = append(c.dead, code) }) }
 func (c *counts) Retried(string)              { c.with(func() { c.retried++ }) }
+func (c *counts) Repeated()                   { c.with(func() { c.repeated++ }) }
 func (c *counts) Shared()                     { c.with(func() { c.shared++ }) }
 func (c *counts) Cache(hit bool) {
 	c.with(func() {

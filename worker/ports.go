@@ -45,12 +45,15 @@ type Source interface {
 // Publisher puts fixes and dead letters where they are safe: publishing returns nil only after the server's PubAck.
 // A second fix under the same id, or a second dead letter of the same capture, is the server's to drop.
 type Publisher interface {
-	PublishFix(ctx context.Context, subject, id, contentType string, body []byte) error
+	// PublishFix returns 0 or, if the server dropped the fix at the first attempt, the number of the one it keeps.
+	PublishFix(ctx context.Context, subject, id, contentType string, body []byte) (kept uint64, err error)
 	PublishDead(ctx context.Context, sequence uint64, letter *messages.DeadLetter) error
 
 	// FixOf looks for a fix that was stored since the capture was, under its id; found is false if there is none, and the
 	// fix nil if it cannot be read.
 	FixOf(ctx context.Context, capture Message) (fix *messages.Fix, found bool, err error)
+	// FixAt reads a fix by its number.
+	FixAt(ctx context.Context, number uint64) (*messages.Fix, error)
 }
 
 // Cache remembers what a model said about captures. A cache that fails is a cache that does not know: Get answers
@@ -90,6 +93,7 @@ type Observer interface {
 	Cache(hit bool) // a look-up that was a hit, or a miss
 	Shared()        // a look-up that was neither: another lane computed the very same meanwhile
 	Fixed(took time.Duration)
+	Repeated() // a fix that the stream had already
 	Dead(code string)
 	Retried(code string)
 }

@@ -98,5 +98,9 @@ func (l *lane) publish(ctx context.Context, j *job) (err error) {
 	if err != nil {
 		return err
 	}
-	return l.publisher.PublishFix(ctx, subject, subject+"/"+j.capture.ID, l.options.FixFormat, j.body)
+	kept, err := l.publisher.PublishFix(ctx, subject, subject+"/"+j.capture.ID, l.options.FixFormat, j.body)
+	if err != nil || kept == 0 {
+		return err
+	}
+	return l.compare(ctx, j, kept)
 }

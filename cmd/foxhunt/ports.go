@@ -45,16 +45,30 @@ func (p publisher) FixOf(ctx context.Context, m worker.Message) (fix *messages.F
 	if err != nil || !found {
 		return nil, false, err
 	}
-	return readFix(heard.Header, heard.Data), true, nil
+	if fix, err = readFix(heard); err != nil {
+		fix = nil
+	}
+	return fix, true, nil
 }
 
-// readFix returns nil for what it cannot read.
-func readFix(header map[string][]string, body []byte) *messages.Fix {
-	fix, err := messages.DecodeFix(nats.Header(header).Get("Content-Type"), body)
-	if err != nil {
-		return nil
+func (p publisher) PublishFix(ctx context.Context, subject, id, contentType string, body []byte) (kept uint64, err error) {
+	stored, err := p.Conn.PublishFix(ctx, subject, id, contentType, body)
+	if err != nil || !stored.Duplicate {
+		return 0, err
 	}
-	return fix
+	return stored.Sequence, nil
+}
+
+func (p publisher) FixAt(ctx context.Context, number uint64) (*messages.Fix, error) {
+	heard, err := p.Conn.FixAt(ctx, p.topology, number)
+	if err != nil {
+		return nil, err
+	}
+	return readFix(heard)
+}
+
+func readFix(heard jetstream.Heard) (*messages.Fix, error) {
+	return messages.DecodeFix(nats.Header(heard.Header).Get("Content-Type"), heard.Data)
 }
 
 type fixCache struct{ cache.Cache }

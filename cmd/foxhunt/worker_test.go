@@ -407,7 +407,7 @@ func TestRedelivery(t *testing.T) {
 	}
 	for message := range taken.Messages() {
 		if message.Subject() == subjects[1] {
-			if err := h.conn.PublishFix(t.Context(), "fixes.late.after", "fixes.late.after/"+ids[1], "application/json", []byte("the first")); err != nil {
+			if _, err := h.conn.PublishFix(t.Context(), "fixes.late.after", "fixes.late.after/"+ids[1], "application/json", []byte("the first")); err != nil {
 				t.Fatal(err)
 			}
 		}

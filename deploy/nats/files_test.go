@@ -67,7 +67,7 @@ func TestCluster(t *testing.T) {
 		}
 		publish(t, as(i, "HB9ODP.nk", "_INBOX_dcf.HB9ODP"), "captures.dcf.HB9ODP")
 		worker := as((i+1)%3, "worker.nk", "_INBOX_worker")
-		if err := worker.PublishFix(within(t), "fixes.dcf.HB9ODP", fmt.Sprint(i), messages.ContentTypeJSON, []byte("{}")); err != nil {
+		if _, err := worker.PublishFix(within(t), "fixes.dcf.HB9ODP", fmt.Sprint(i), messages.ContentTypeJSON, []byte("{}")); err != nil {
 			t.Error(err)
 		}
 		if m, err := fixes.Next(within(t)); err != nil || m.Subject != "fixes.dcf.HB9ODP" {

@@ -69,7 +69,7 @@ func (s *site) testWorker(t *testing.T) {
 	if err := first.InProgress(); err != nil {
 		t.Error(err)
 	}
-	if err := c.PublishFix(within(t), "fixes.dcf.HB9ODP", "fixes.dcf.HB9ODP/known", messages.ContentTypeJSON, []byte("{}")); err != nil {
+	if _, err := c.PublishFix(within(t), "fixes.dcf.HB9ODP", "fixes.dcf.HB9ODP/known", messages.ContentTypeJSON, []byte("{}")); err != nil {
 		t.Error(err)
 	}
 	if err := first.Ack(within(t)); err != nil {
@@ -148,7 +148,7 @@ func (s *site) testDashboard(t *testing.T) {
 	}
 	defer fixes.Stop()
 	worker := s.connect(t, "worker.nk", "_INBOX_worker")
-	if err := worker.PublishFix(within(t), "fixes.dcf.HB9ODP", "another", messages.ContentTypeJSON, []byte(`{"v":1}`)); err != nil {
+	if _, err := worker.PublishFix(within(t), "fixes.dcf.HB9ODP", "another", messages.ContentTypeJSON, []byte(`{"v":1}`)); err != nil {
 		t.Fatal(err)
 	}
 	m, err := fixes.Next(within(t))
@@ -200,7 +200,7 @@ func (s *site) testGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	worker := s.connect(t, "worker.nk", "_INBOX_worker")
-	if err := worker.PublishFix(within(t), "fixes.any.source", "fixes.any.source/"+id, messages.ContentTypeJSON, []byte("{}")); err != nil {
+	if _, err := worker.PublishFix(within(t), "fixes.any.source", "fixes.any.source/"+id, messages.ContentTypeJSON, []byte("{}")); err != nil {
 		t.Fatal(err)
 	}
 	letter := &messages.DeadLetter{Subject: "captures.any.source", Headers: map[string][]string{"Nats-Msg-Id": {id}}, Reason: "empty", Sentence: "x", Time: time.Now()}
