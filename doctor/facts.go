@@ -38,9 +38,11 @@ type Facts struct {
 	Hello     Fact[Hello]         // what the server says to everybody
 	Trip      Fact[time.Duration] // over the connection with credentials: a ping's way there and back
 	Varz      Fact[[]Varz]        // of each server asked
+	Unasked   []error             // why monitoring ports told nothing, where others did
 	Account   Fact[*js.AccountInfo]
 	Inventory Fact[*jetstream.Inventory]
-	Readings  Fact[[]Reading] // at least two, over the looking time
+	Looks     []*jetstream.Inventory // the inventory with each reading, the last of which is Inventory
+	Readings  Fact[[]Reading]        // at least two, over the looking time
 	Fixes     Fact[Fixes]
 	Letters   Fact[Letters]
 	Waiting   Fact[[]Waiting]
@@ -58,7 +60,8 @@ type Hello struct {
 	MaxPayload   int64  `json:"max_payload"` // bytes
 	AuthRequired bool   `json:"auth_required"`
 	TLSRequired  bool   `json:"tls_required"`
-	Cluster      string `json:"cluster"`
+	Cluster      string `json:"cluster"`   // empty: it is of none
+	JetStream    *bool  `json:"jetstream"` // whether it is switched on; nil: not told
 }
 
 // Varz is what a server says of itself on its monitoring port.

@@ -20,6 +20,9 @@ func gatherFlow(ctx context.Context, conn *jetstream.Conn, o Options, f *Facts) 
 	defer ticker.Stop()
 	for {
 		in, err := conn.Inspect(ctx, o.Topology)
+		if err == nil {
+			f.Looks = append(f.Looks, in)
+		}
 		if f.Inventory.Value == nil || err == nil {
 			f.Inventory = fact(in, err)
 		}

@@ -32,7 +32,7 @@ func gatherNATS(ctx context.Context, o Options, f *Facts) {
 	if err != nil {
 		f.Trip.Err = err
 		unseen(f, err)
-		f.Varz = gatherVarz(ctx, o.Monitors, nil)
+		f.Varz, f.Unasked = gatherVarz(ctx, o.Monitors, nil)
 		return
 	}
 	defer conn.Close()
@@ -40,7 +40,7 @@ func gatherNATS(ctx context.Context, o Options, f *Facts) {
 	if !f.Hello.seen() { // such as over a websocket
 		f.Hello = Fact[Hello]{Value: helloOf(conn)}
 	}
-	f.Varz = gatherVarz(ctx, o.Monitors, conn)
+	f.Varz, f.Unasked = gatherVarz(ctx, o.Monitors, conn)
 	f.Account = fact(conn.Account(ctx))
 	gatherFlow(ctx, conn, o, f)
 	f.Fixes = fact(gatherFixes(ctx, conn, f))
@@ -104,6 +104,9 @@ func greetOne(ctx context.Context, address string) (hello Hello, err error) {
 	if !ok || json.Unmarshal([]byte(body), &hello) != nil {
 		return hello, fmt.Errorf("what listens there is no NATS server: it says %.60q", line)
 	}
+	if hello.JetStream == nil { // a server leaves out what is off
+		hello.JetStream = new(bool)
+	}
 	return hello, nil
 }
 
@@ -114,19 +117,27 @@ func helloOf(conn *jetstream.Conn) Hello {
 		TLSRequired: s.TLS, Cluster: s.Cluster}
 }
 
-// gatherVarz asks the monitoring ports or, where none is named, the system account, which few users may.
-func gatherVarz(ctx context.Context, monitors []string, conn *jetstream.Conn) (f Fact[[]Varz]) {
+// gatherVarz asks the monitoring ports or, where none is named, the system account, which few users may. Ports that tell
+// nothing where others do are unasked.
+func gatherVarz(ctx context.Context, monitors []string, conn *jetstream.Conn) (f Fact[[]Varz], unasked []error) {
+	if len(monitors) == 0 {
+		return askServers(ctx, conn), nil
+	}
 	for _, monitor := range monitors {
 		varz, err := askMonitor(ctx, monitor)
 		if err != nil {
-			f.Err = err
-			return f
+			unasked = append(unasked, err)
+			continue
 		}
 		f.Value = append(f.Value, varz)
 	}
-	if len(monitors) > 0 {
-		return f
+	if len(f.Value) == 0 {
+		f.Err = unasked[0]
 	}
+	return f, unasked
+}
+
+func askServers(ctx context.Context, conn *jetstream.Conn) (f Fact[[]Varz]) {
 	if conn == nil {
 		f.Err = notAsked("no monitoring port was named")
 		return f
@@ -149,6 +160,9 @@ func gatherVarz(ctx context.Context, monitors []string, conn *jetstream.Conn) (f
 	return f
 }
 
+// errSilent is the error of a monitoring port that cannot be reached.
+var errSilent = errors.New("the monitoring port does not answer")
+
 func askMonitor(ctx context.Context, base string) (varz Varz, err error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
@@ -160,7 +174,7 @@ func askMonitor(ctx context.Context, base string) (varz Varz, err error) {
 	start := time.Now()
 	response, err := client.Do(request)
 	if err != nil {
-		return varz, fmt.Errorf("the monitoring port does not answer: %w", err)
+		return varz, fmt.Errorf("%w: %w", errSilent, err)
 	}
 	defer response.Body.Close()
 	varz.Took = time.Since(start)

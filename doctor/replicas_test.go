@@ -63,12 +63,21 @@ func TestReplicas(t *testing.T) {
 	d.alter(t, "DEAD", func(c *js.StreamConfig) { c.Replicas = 2 })
 	examine(t, o).want(t, "replicas", Warning, "DEAD has 2 replicas")
 
-	o.Monitors = nil
 	servers[2].Shutdown()
 	eventually(t, "the loss of a server", func() bool {
 		all := examineFor(t, o, 2*time.Second)["replicas"]
 		return strings.Contains(fmt.Sprint(all), "n2 is offline") && !strings.Contains(fmt.Sprint(all), "error")
 	})
+	all = examineFor(t, o, 2*time.Second)
+	all.want(t, "nats_reach", Warning, "a server of the cluster does not answer", servers[2].monitor)
+	all.want(t, "replicas", Warning, "n2 is offline")
+	for _, f := range append(all["nats_reach"], all["replicas"]...) {
+		if f.Bad() && !strings.HasPrefix(f.Mend, "start that server") {
+			t.Errorf("a server is down, and what mends it is %q", f.Mend)
+		}
+	}
+	all.want(t, "nats_sync", Unknown, "does not answer")
+	o.Monitors = nil
 	servers[1].Shutdown()
 	eventually(t, "the loss of the majority", func() bool {
 		all := examineFor(t, o, 2*time.Second)
@@ -100,5 +109,40 @@ func eventually(t testing.TB, what string, done func() bool) {
 		case <-deadline:
 			t.Fatalf("%s did not come", what)
 		}
+	}
+}
+
+// A copy is judged by all looks: clusters at work, and copies that stand still, in figures that no test makes happen at will.
+func TestBehind(t *testing.T) {
+	const lost = 7 * time.Second
+	for name, c := range map[string]struct {
+		lags   []uint64 // in each look; 0: up to date
+		stored uint64   // between two looks
+		active time.Duration
+		want   Severity
+		says   string
+	}{
+		"up to date":              {[]uint64{0, 0, 0}, 100, 0, OK, "replicas: CAPTURES 3"},
+		"at work":                 {[]uint64{1, 1, 1}, 100, 0, OK, ""},
+		"up to date in between":   {[]uint64{5, 0, 7}, 0, 0, OK, ""},
+		"catching up":             {[]uint64{9000, 5000, 2000}, 100, 0, Info, "n2 is 2000 operations behind"},
+		"nearly there":            {[]uint64{90, 50, 20}, 100, 0, OK, ""},
+		"stands still":            {[]uint64{1, 1, 1}, 0, 0, Warning, "n2 was 1 operations behind, and is 1 now"},
+		"gets nothing":            {[]uint64{3, 8, 13}, 5, 0, Warning, "n2 was 3 operations behind, and is 13 now"},
+		"falls back ever further": {[]uint64{10, 40, 80}, 500, 0, Warning, "is 80 now"},
+		"looked at once":          {[]uint64{1}, 0, 0, OK, ""},
+		"killed":                  {[]uint64{1, 8, 9}, 5, lost, Warning, "n2 does not answer since 7s"},
+		"killed, nothing to do":   {[]uint64{0, 0, 0}, 0, lost, Warning, "n2 does not answer since 7s"},
+	} {
+		f := &Facts{}
+		for i, lag := range c.lags {
+			info := &js.StreamInfo{Config: js.StreamConfig{Replicas: 3}, State: js.StreamState{LastSeq: 100 + uint64(i)*c.stored},
+				Cluster: &js.ClusterInfo{Name: "three", Leader: "n0", Replicas: []*js.PeerInfo{
+					{Name: "n1", Current: true}, {Name: "n2", Current: lag == 0, Lag: lag, Active: c.active},
+				}}}
+			f.Looks = append(f.Looks, &jetstream.Inventory{Streams: []jetstream.StreamState{{Name: "CAPTURES", Info: info}}})
+		}
+		f.Inventory.Value = f.Looks[len(f.Looks)-1]
+		t.Run(name, func(t *testing.T) { wantOf(t, checkReplicas(f), "replicas", c.want, c.says) })
 	}
 }

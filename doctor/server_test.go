@@ -111,7 +111,8 @@ func TestStoreNearlyFull(t *testing.T) {
 	}{{0, 50, OK}, {79, 79, OK}, {80, 80, Warning}, {95, 95, Error}, {10, 101, Warning}} {
 		varz := fmt.Sprintf(`{"version": "2.14.0", "jetstream": {"config": {"max_storage": 100}, "stats": {"storage": %d, "reserved_storage": %d}}}`, c.used, c.reserved)
 		monitor := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, varz) }))
-		facts := &Facts{Varz: gatherVarz(t.Context(), []string{monitor.URL}, nil)}
+		facts := &Facts{}
+		facts.Varz, _ = gatherVarz(t.Context(), []string{monitor.URL}, nil)
 		facts.Account.Err = unseen
 		monitor.Close()
 		wantOf(t, checkStore(facts), "nats_store", c.want, fmt.Sprintf("uses %d bytes of 100 bytes", c.used))
@@ -121,7 +122,14 @@ func TestStoreNearlyFull(t *testing.T) {
 func TestJetStreamOff(t *testing.T) {
 	s := startNATS(t, `listen: "127.0.0.1:-1", http: "127.0.0.1:-1"`)
 	all := examine(t, s.options())
-	all.want(t, "nats_jetstream", Error, "JetStream")
+	all.want(t, "nats_jetstream", Error, "JetStream is switched off on this server")
+	if mend := all["nats_jetstream"][0].Mend; !strings.Contains(mend, "nats-server -js") || strings.Contains(mend, "cluster") {
+		t.Errorf("what mends a single server without JetStream: %s", mend)
+	}
+	all.want(t, "stream_missing", Unknown, "stream CAPTURES")
+	if mend := all["stream_missing"][0].Mend; mend != "see nats_jetstream" {
+		t.Errorf("what mends streams without JetStream: %s", mend)
+	}
 	all.want(t, "nats_sync", Info, "stores nothing")
 	all.want(t, "workers", Unknown, "cannot be seen")
 }

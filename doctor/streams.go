@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -39,8 +40,11 @@ func checkMissing(f *Facts) (all []Finding) {
 		note("bucket "+strings.TrimPrefix(b.Name, "KV_"), b.Missing, b.Err)
 	}
 	if len(hidden) > 0 {
-		all = append(all, unknown(code, fmt.Errorf("%s: %w", strings.Join(hidden, ", "), why),
-			"allow this user to publish $JS.API.STREAM.INFO.> and $JS.API.CONSUMER.INFO.>, as an operator in deploy/nats may"))
+		mend := "see nats_jetstream"
+		if e := (*jetstream.Error)(nil); errors.As(why, &e) && e.Code == jetstream.CodeRefused {
+			mend = "allow this user to publish $JS.API.STREAM.INFO.> and $JS.API.CONSUMER.INFO.>, as an operator in deploy/nats may"
+		}
+		all = append(all, unknown(code, fmt.Errorf("%s: %w", strings.Join(hidden, ", "), why), "%s", mend))
 	}
 	if len(missing) > 0 {
 		all = append(all, finding(code, Error, "missing: %s", strings.Join(missing, ", ")))

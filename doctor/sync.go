@@ -9,6 +9,9 @@ func checkSync(f *Facts) (all []Finding) {
 		return []Finding{unknown(code, f.Varz.Err, "give --nats-monitor http://127.0.0.1:8222 (nats-server.conf: http: 127.0.0.1:8222; of foxhunt up: its "+
 			"--http-listen), or credentials that may ask $SYS.REQ.SERVER.PING.VARZ")}
 	}
+	for _, err := range f.Unasked {
+		all = append(all, unknown(code, err, "start that server, or give --nats-monitor the URL of its monitoring port"))
+	}
 	replicas := capturesReplicas(f)
 	for _, varz := range f.Varz.Value {
 		config := varz.JetStream.Config
