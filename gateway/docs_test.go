@@ -41,6 +41,7 @@ var statuses = map[int]string{
 		"bad_freq bad_subject no_receivers too_few_receivers too_many_receivers duplicate_station bad_station source_mismatch " +
 		"bad_position null_island bad_altitude no_centroid bad_time bad_sigma bad_rate bad_gain bad_format bad_iq_length " +
 		"bad_samples no_overlap too_short bad_shape bad_size no_baseline unfit_for_model",
+	409: "duplicate_id",
 	413: "too_large",
 	422: "bad_output beyond_horizon bad_covariance degenerate_covariance ellipse_too_large bad_fix",
 	500: "panic kills_workers gave_up max_deliveries",
