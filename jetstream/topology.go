@@ -49,8 +49,8 @@ type Topology struct {
 //   - DEAD: kept for 14 days, the newest 4 GiB and 10,000 of a subject.
 //   - ADVISORIES: the server's word on captures that were delivered MaxDeliver times, kept until dealt with.
 //   - workers: a capture not acknowledged within 30 s is delivered again, 20 times in all; at most 8,192 captures are with
-//     workers at once. A worker gives a capture up by itself after 8 deliveries that failed; the server's own limit is well
-//     above that, because what a stopping worker gives back counts, too. It catches captures whose workers died.
+//     workers at once. A worker gives up a capture that fails at its 12th delivery or a later one; the server's own limit is well
+//     above that, and catches captures whose workers died.
 //   - foxhunt-leases: key-value entries that lapse 15 s after they were last renewed.
 //   - foxhunt-claims: captures taken out of turn, and those that were begun before; entries lapse after 6 hours.
 //

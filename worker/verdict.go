@@ -38,8 +38,9 @@ const (
 const panicAttempts = 3
 
 // decide is the one place where the kind of error chooses what becomes of a capture. A refusal says that the capture
-// itself is at fault, so no retry can help; anything else is taken as passing, until so many attempts have failed, some
-// minutes after the first. A panic is given fewer.
+// itself is at fault, so no retry can help; anything else is taken as passing, until the capture has been delivered so
+// many times, some minutes after the first. Deliveries are what the stream counts: among them are those to workers that
+// stopped or died, which is why there are more of them than failures would need. A panic is given fewer.
 func decide(err error, delivered, attempts int) verdict {
 	var refusal *messages.Refusal
 	switch {
@@ -55,7 +56,7 @@ func decide(err error, delivered, attempts int) verdict {
 	case errors.Is(err, errPanicked) && delivered >= panicAttempts:
 		return verdict{action: bury, code: code, reason: fmt.Sprintf("made the worker panic, at the latest of %d deliveries with: %v", delivered, err)}
 	case delivered >= attempts:
-		return verdict{action: bury, code: "gave_up", reason: fmt.Sprintf("failed %d times, the last with %s: %v", delivered, code, err)}
+		return verdict{action: bury, code: "gave_up", reason: fmt.Sprintf("delivered %d times, and failed at the last with %s: %v", delivered, code, err)}
 	}
 	return verdict{action: retry, code: code, reason: err.Error(), delay: retryDelay(delivered)}
 }

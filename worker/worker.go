@@ -26,7 +26,7 @@ type Options struct {
 	GeoJSON    bool          // put the ellipse's polygon into the fix
 	FixFormat  string        // content type of the fixes
 	Grace      time.Duration // how long a stop waits for what is in hand
-	Attempts   int           // deliveries after which a capture that keeps failing is a dead letter
+	Attempts   int           // a capture that fails at this delivery, or a later one, is a dead letter
 	Bundles    []string      // sources that may speak for several stations, such as dcf.dcf77, demo.*, *.*
 	Budget     features.Budget
 	Log        *slog.Logger
@@ -50,7 +50,7 @@ func DefaultOptions() Options {
 		Confidence: 0.95,
 		FixFormat:  messages.ContentTypeJSON,
 		Grace:      20 * time.Second,
-		Attempts:   8,
+		Attempts:   12,
 		Log:        slog.Default(),
 		Stuck:      func(string, uint64) {},
 		TooLong:    5 * time.Minute, // the dearest capture known takes some seconds

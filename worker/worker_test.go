@@ -148,11 +148,22 @@ func TestPassingFailureIsRetriedThenBuried(t *testing.T) {
 	if v := b.send(t, capture(t, nil), 1); v.name != "nak" || v.delay < firstRetry*3/4 || v.delay > firstRetry*5/4 {
 		t.Errorf("the first failure ended with %+v, want nak with a delay of about %v", v, firstRetry)
 	}
-	if v := b.send(t, capture(t, nil), 8); v.name != "term" || v.code != "gave_up" {
+	if v := b.send(t, capture(t, nil), 12); v.name != "term" || v.code != "gave_up" {
 		t.Errorf("the last failure ended with %+v, want term gave_up", v)
+	}
+	if sentence := b.publisher.dead[0].Sentence; !strings.HasPrefix(sentence, "delivered 12 times, and failed at the last with publish_failed") {
+		t.Errorf("the dead letter says %q", sentence)
 	}
 	if v := b.send(t, capture(t, nil), 1); v.name != "ack" {
 		t.Errorf("the worker did not go on: %+v", v)
+	}
+}
+
+// TestDeathsOfOthersLeaveAttempts has a capture fail for the first time after seven workers stopped or died with it.
+func TestDeathsOfOthersLeaveAttempts(t *testing.T) {
+	b := start(t, func(b *bench, _ *Options) { b.publisher.fails = 1 })
+	if v := b.send(t, capture(t, nil), 8); v.name != "nak" {
+		t.Errorf("the first failure ended with %+v, want nak", v)
 	}
 }
 
