@@ -38,7 +38,8 @@ type Conn struct {
 	log *slog.Logger
 
 	refusals refusals
-	inbox    string // prefix of the subjects that replies come to
+	inbox    string        // prefix of the subjects that replies come to
+	heard    atomic.Uint64 // 1 + reconnects when they were last known to come
 
 	reconnects atomic.Uint64
 	asyncErrs  atomic.Uint64

@@ -88,6 +88,9 @@ func (c *Conn) publishOnce(ctx context.Context, msg *nats.Msg) (ack *js.PubAck, 
 	defer cancel()
 	mine := func(subject string) bool { return subject == msg.Subject }
 	err = c.refusals.heed(ctx, mine, func(ctx context.Context) error {
+		if err := c.hearAnswers(ctx); err != nil {
+			return err
+		}
 		ack, err = c.js.PublishMsg(ctx, msg)
 		return err
 	})

@@ -92,8 +92,7 @@ func (r *refusals) report(err error, inbox string) bool {
 	defer r.mu.Unlock()
 	deaf := m[1] == "Subscription" && strings.HasPrefix(subject, inbox+".")
 	if deaf {
-		refused = fail(CodeRefused, err, "the server's permissions do not let answers come to %s.>; name the prefix that this user "+
-			"may subscribe to (--nats-inbox), or ask the server's operator for the right to this one", inbox)
+		refused = deafTo(inbox, err)
 		r.deaf = refused
 	}
 	for w := range r.waiting {
