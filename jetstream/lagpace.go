@@ -10,11 +10,19 @@ import (
 type Pace struct {
 	Arriving   float64  `json:"arriving_per_second"`   // captures stored in the stream
 	Completing float64  `json:"completing_per_second"` // captures that left it
-	Drain      *float64 `json:"drain_seconds"`         // until the consumer has none left, at this pace; nil: never
+	Drain      *float64 `json:"drain_seconds"`         // until the consumer has none left, at this pace; nil: not within a week
 }
 
 // smoothing is the time in which a rate that ended has fallen to 37 %.
 const smoothing = 30 * time.Second
+
+// Averages approach what they are of and never reach it. One below leastRate, of captures a second, is taken for 0, and a
+// backlog that shrinks by less than one capture in the smoothing time for one that stays.
+const (
+	leastRate    = 1e-3
+	leastDrain   = float64(time.Second) / float64(smoothing)
+	longestDrain = 7 * 24 * 3600 // s
+)
 
 // LagTracker tells from several readings of the lag what a single one cannot. The zero value is ready; it is not safe for
 // concurrent use.
@@ -43,19 +51,18 @@ func (t *LagTracker) Add(lag *Lag) {
 		t.arriving.add(float64(lag.Arrived-t.last.Arrived), elapsed)
 		t.completing.add(float64(lag.Completed-t.last.Completed), elapsed)
 		t.growth.add(float64(lag.Total)-float64(t.last.Total), elapsed)
-		lag.Pace = &Pace{Arriving: t.arriving.perSecond, Completing: t.completing.perSecond, Drain: drain(lag.Total, t.growth.perSecond)}
+		lag.Pace = &Pace{Arriving: t.arriving.rate(), Completing: t.completing.rate(), Drain: drain(lag.Total, t.growth.perSecond)}
 	}
 	t.last = Lag{Time: lag.Time, Arrived: lag.Arrived, Completed: lag.Completed, Total: lag.Total}
 }
 
-// drain is how many seconds a backlog lasts that grows by so many captures a second; nil: for ever.
+// drain is how many seconds a backlog lasts that grows by so many captures a second; nil: too long to tell.
 func drain(total uint64, growth float64) *float64 {
 	var seconds float64
 	if total > 0 {
-		if growth >= 0 {
+		if seconds = float64(total) / -growth; -growth < leastDrain || seconds > longestDrain {
 			return nil
 		}
-		seconds = float64(total) / -growth
 	}
 	return &seconds
 }
@@ -64,6 +71,14 @@ func drain(total uint64, growth float64) *float64 {
 type average struct {
 	perSecond float64
 	known     bool
+}
+
+// rate is the average without what is left of one that ended.
+func (a *average) rate() float64 {
+	if a.perSecond < leastRate {
+		return 0
+	}
+	return a.perSecond
 }
 
 func (a *average) add(n float64, elapsed time.Duration) {

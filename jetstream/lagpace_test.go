@@ -79,6 +79,46 @@ func TestPaceSmoothing(t *testing.T) {
 	}
 }
 
+// TestPaceLongAfter reads for a day a few captures that stay, after a backlog that went: what is left of its pace must not
+// become a time of astronomical length, nor a number that JSON has none for.
+func TestPaceLongAfter(t *testing.T) {
+	var tracker jetstream.LagTracker
+	tracker.Add(reading(0, 5000, 5000))
+	for s := 1.0; s <= 24*3600; s++ {
+		lag := reading(s, 5000, uint64(max(5, 5000-100*s)))
+		tracker.Add(lag)
+		if _, err := json.Marshal(lag); err != nil {
+			t.Fatalf("after %v s: %v", s, err)
+		}
+		switch p := lag.Pace; {
+		case s < 50 && (p.Drain == nil || *p.Drain > 100):
+			t.Fatalf("100 a second go; after %v s %+v", s, p)
+		case p.Drain != nil && !(*p.Drain >= 0 && *p.Drain <= 7*24*3600):
+			t.Fatalf("after %v s the last five take %v s", s, *p.Drain)
+		case s > 600 && (p.Drain != nil || p.Completing != 0 || p.Arriving != 0):
+			t.Fatalf("after %v s nothing has moved for long: %+v", s, p)
+		}
+	}
+}
+
+// TestSlowDrain wants a time of a backlog that shrinks by one capture in ten seconds, and none of one that would take a month.
+func TestSlowDrain(t *testing.T) {
+	for _, c := range []struct {
+		total uint64
+		known bool
+	}{{10_000, true}, {300_000, false}} {
+		var tracker jetstream.LagTracker
+		var lag *jetstream.Lag
+		for i := range uint64(100) {
+			lag = reading(10*float64(i), c.total, c.total-i)
+			tracker.Add(lag)
+		}
+		if p := lag.Pace; (p.Drain != nil) != c.known || c.known && math.Abs(*p.Drain-10*float64(lag.Total)) > 1 {
+			t.Errorf("%d captures wait, one goes in ten seconds: %+v", lag.Total, p)
+		}
+	}
+}
+
 // TestDeadHeld wants captures believed dead only after three readings that say so.
 func TestDeadHeld(t *testing.T) {
 	var tracker jetstream.LagTracker

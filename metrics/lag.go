@@ -74,7 +74,7 @@ func NewLag(r prometheus.Registerer, limit int) *LagCollector {
 		redelivered: desc("foxhunt_consumer_redelivered_captures", "Captures in flight that were delivered more than once."),
 		dead:        desc("foxhunt_consumer_dead_captures", "Captures in no pending count for three readings: delivered as often as allowed and not yet among the dead letters."),
 		oldest:      desc("foxhunt_consumer_oldest_age_seconds", "Age of the oldest capture without a fix; absent when there is none."),
-		drain:       desc("foxhunt_consumer_drain_seconds", "Time until no capture is left at the pace of the last minute; +Inf when they do not get fewer."),
+		drain:       desc("foxhunt_consumer_drain_seconds", "Time until no capture is left at the pace of the last minute; +Inf when they do not get fewer, or would take more than a week."),
 		arrived:     desc("foxhunt_stream_arrived_captures_total", "Captures stored since the stream was made."),
 		complete:    desc("foxhunt_stream_completed_captures_total", "Captures that left the stream since it was made: fixed, dead letters, or purged."),
 		messages:    desc("foxhunt_stream_messages", "Messages in a stream.", "stream"),
