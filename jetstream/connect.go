@@ -41,6 +41,8 @@ type Conn struct {
 	inbox    string        // prefix of the subjects that replies come to
 	heard    atomic.Uint64 // 1 + reconnects when they were last known to come
 
+	denied string // what was said of credentials that are no longer taken; nats.go's goroutine for callbacks alone touches it
+
 	reconnects atomic.Uint64
 	asyncErrs  atomic.Uint64
 
@@ -102,6 +104,7 @@ func (c *Conn) onDisconnect(_ *nats.Conn, err error) {
 
 func (c *Conn) onReconnect(nc *nats.Conn) {
 	c.reconnects.Add(1)
+	c.denied = ""
 	c.refusals.reconnected()
 	c.miss()
 	c.log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
@@ -134,11 +137,33 @@ func (c *Conn) onError(_ *nats.Conn, sub *nats.Subscription, err error) {
 		c.log.Debug("a message came without its headers, which cannot be read", "error", err)
 		return
 	}
+	if isDenied(err) {
+		c.onDenied(err)
+		return
+	}
 	attrs := []any{"error", err}
 	if sub != nil {
 		attrs = append(attrs, "subject", sub.Subject)
 	}
 	c.log.Error("NATS reported an error", attrs...)
+}
+
+// onDenied hears with every attempt to reconnect that the server does not take the credentials, as when their user was
+// removed. It says so once, and again when the server says something else.
+func (c *Conn) onDenied(err error) {
+	if c.denied != err.Error() {
+		c.denied = err.Error()
+		c.log.Error("NATS does not take these credentials any more, trying until it does", "code", CodeNotAuthorized, "error", err)
+	}
+}
+
+func isDenied(err error) bool {
+	for _, denial := range []error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired} {
+		if errors.Is(err, denial) {
+			return true
+		}
+	}
+	return false
 }
 
 // explain is the package's explain, which cannot know that no answer came because there is no connection.
