@@ -18,6 +18,11 @@ type Difference struct {
 	Have  string `json:"have"`
 }
 
+// isFilter reports whether a consumer is to deliver other subjects than it does.
+func (d Difference) isFilter() bool {
+	return d.Field == "filter_subject" || d.Field == "filter_subjects"
+}
+
 func (d Difference) String() string {
 	return fmt.Sprintf("%s %s: %s is %s, want %s", d.Kind, d.Name, d.Field, d.Have, d.Want)
 }

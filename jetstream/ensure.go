@@ -45,8 +45,8 @@ func (c *Conn) whenReady(ctx context.Context, t Topology, change bool) ([]Differ
 	}
 }
 
-// Apply creates what is missing of t, changes what differs, and returns what it changed. The server refuses some changes,
-// such as another storage; Apply
+// Apply creates what is missing of t, changes what differs, and returns what it changed. A consumer that has another filter
+// is made anew. The server refuses some changes, such as another storage; Apply
 // itself refuses those that would delete captures (CodeBadSetup), and logs those that delete fixes or dead letters.
 func (c *Conn) Apply(ctx context.Context, t Topology) ([]Difference, error) {
 	return c.reconcile(ctx, t, true)
@@ -208,10 +208,40 @@ func (c *Conn) ensureConsumer(ctx context.Context, stream string, want js.Consum
 		return nil, err
 	}
 	diffs := compare("consumer", want.Durable, want, live.CachedInfo().Config)
-	if change && len(diffs) > 0 {
+	switch {
+	case change && slices.ContainsFunc(diffs, Difference.isFilter):
+		err = c.replaceConsumer(ctx, stream, want, live.CachedInfo().Config)
+	case change && len(diffs) > 0:
 		_, err = do(c.js.UpdateConsumer)
 	}
 	return diffs, err
+}
+
+// replaceConsumer deletes a consumer and makes it anew, with another filter. It cannot be changed: nats-server 2.15 does not
+// go back for messages that another filter left out, so that those would lie below the floor and seem given up (see sweep).
+// Made anew it delivers everything that the work queue holds, what is with workers at this moment a second time.
+func (c *Conn) replaceConsumer(ctx context.Context, stream string, want, live js.ConsumerConfig) error {
+	_, err := manage(ctx, c, stream, func(ctx context.Context) (any, error) { return nil, c.js.DeleteConsumer(ctx, stream, want.Durable) })
+	if isRefused(err) {
+		return fail(CodeRefused, err, "with another filter it must be made anew, and this user may not delete it; let an operator apply "+
+			"the filter (foxhunt up or worker, with --apply), or delete it")
+	}
+	if err != nil && !errors.Is(err, js.ErrConsumerNotFound) {
+		return err
+	}
+	create := func(config js.ConsumerConfig) error { // also where ctx ends just now: without a consumer nothing is delivered
+		_, err := manage(context.WithoutCancel(ctx), c, stream, func(ctx context.Context) (js.Consumer, error) { return c.js.CreateConsumer(ctx, stream, config) })
+		return err
+	}
+	if err = create(want); err == nil {
+		c.log.Warn("made a consumer anew, with another filter; what was with workers is delivered again", "name", want.Durable, "stream", stream,
+			"filters", filtersOf(want), "before", filtersOf(live))
+		return nil
+	}
+	if errors.Is(err, js.ErrConsumerExists) {
+		return fail(CodeServer, err, "a worker that runs with another filter made it again meanwhile; stop the workers with the old filter first")
+	}
+	return errors.Join(err, create(live)) // such as a filter that overlaps with another consumer's
 }
 
 func (c *Conn) ensureBucket(ctx context.Context, want js.KeyValueConfig, change bool) ([]Difference, error) {

@@ -39,7 +39,7 @@ func newSweep() sweep {
 // floorMark is what was seen at some time.
 type floorMark struct {
 	at               time.Time
-	first            uint64    // the stream's first capture
+	first            uint64    // the consumer's first capture, or the stream's where that is above the floor
 	floor            uint64    // see sweep
 	deliveries       uint64    // by the consumer, ever; one that was reset counts anew
 	stream, consumer time.Time // when they were made; one made anew is another
@@ -82,7 +82,7 @@ func (m *floorMark) settled(now floorMark, settle time.Duration) uint64 {
 }
 
 // sweepWhenDue looks whether there are captures below the floor, and buries those that have been there long enough. A look
-// that finds none costs the server two answers from memory.
+// that finds none costs the server two answers from memory, and one capture's bytes while other pools' lie below the floor.
 func (r *reaper) sweepWhenDue(ctx context.Context) error {
 	now := time.Now()
 	if now.Before(r.sweep.next) {
@@ -102,17 +102,38 @@ func (r *reaper) sweepWhenDue(ctx context.Context) error {
 	if stream.CachedInfo().Config.Replicas > 1 {
 		settle = r.sweep.settleReplicated
 	}
-	first := stream.CachedInfo().State.FirstSeq
-	floor := r.sweep.mark.settled(seen(now, consumer.CachedInfo(), stream.CachedInfo()), settle)
+	config := consumer.CachedInfo().Config
+	mark := seen(now, consumer.CachedInfo(), stream.CachedInfo())
+	if mark.first <= mark.floor || r.sweep.mark.floor > 0 { // those of other pools may come and go below the floor
+		if mark.first, err = r.first(ctx, filtersOf(config)); err != nil {
+			return err
+		}
+	}
+	first := mark.first
+	floor := r.sweep.mark.settled(mark, settle)
 	if floor == 0 {
 		return nil
 	}
-	config := consumer.CachedInfo().Config
 	var failed []error
 	for _, filter := range filtersOf(config) {
 		failed = append(failed, r.buryUpTo(ctx, filter, first, floor, config.MaxDeliver))
 	}
 	return errors.Join(failed...)
+}
+
+// first is the sequence of the first capture that the filters choose.
+func (r *reaper) first(ctx context.Context, filters []string) (uint64, error) {
+	first := uint64(math.MaxUint64)
+	for _, filter := range filters {
+		m, err := r.conn.stored(ctx, r.topology.Captures.Name, map[string]any{"seq": 1, "next_by_subj": filter})
+		switch {
+		case err == nil:
+			first = min(first, m.Sequence)
+		case !errors.Is(err, ErrNoMessage):
+			return 0, err
+		}
+	}
+	return first, nil
 }
 
 // filtersOf are the subjects that the consumer delivers: captures of others, which another consumer may deliver, are none
