@@ -61,27 +61,36 @@ func (c *claims) open(ctx context.Context) (js.KeyValue, error) {
 	return kv, err
 }
 
-// take makes a new entry, as begun once, and returns its revision. It fails if there is one.
-func (c *claims) take(ctx context.Context, k captureKey) (revision uint64, err error) {
+// ask asks the bucket something, for as long as claimTime. What the permissions forbid is refused at once.
+func (c *claims) ask(ctx context.Context, question func(context.Context, js.KeyValue) error) error {
 	ctx, cancel := context.WithTimeout(ctx, claimTime)
 	defer cancel()
-	kv, err := c.open(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return kv.Create(ctx, c.key(k), c.entry(k, 1))
+	return c.conn.heed(ctx, func(ctx context.Context) error {
+		kv, err := c.open(ctx)
+		if err != nil {
+			return err
+		}
+		return question(ctx, kv)
+	}, bucketStream+c.bucket)
+}
+
+// take makes a new entry, as begun once, and returns its revision. It fails if there is one.
+func (c *claims) take(ctx context.Context, k captureKey) (revision uint64, err error) {
+	err = c.ask(ctx, func(ctx context.Context, kv js.KeyValue) (err error) {
+		revision, err = kv.Create(ctx, c.key(k), c.entry(k, 1))
+		return err
+	})
+	return revision, err
 }
 
 // read returns how often work on a capture was begun by workers that never noted its end, and the revision that says so, 0
 // if nothing does. What this worker began itself does not count: it lives.
 func (c *claims) read(ctx context.Context, k captureKey) (unfinished int, revision uint64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, claimTime)
-	defer cancel()
-	kv, err := c.open(ctx)
-	if err != nil {
-		return 0, 0, err
-	}
-	entry, err := kv.Get(ctx, c.key(k))
+	var entry js.KeyValueEntry
+	err = c.ask(ctx, func(ctx context.Context, kv js.KeyValue) (err error) {
+		entry, err = kv.Get(ctx, c.key(k))
+		return err
+	})
 	if errors.Is(err, js.ErrKeyNotFound) {
 		return 0, 0, nil
 	}
@@ -99,14 +108,12 @@ func (c *claims) read(ctx context.Context, k captureKey) (unfinished int, revisi
 }
 
 // begin notes that work begins on a capture of which read returned this, and returns the new revision.
-func (c *claims) begin(ctx context.Context, k captureKey, unfinished int, revision uint64) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, claimTime)
-	defer cancel()
-	kv, err := c.open(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return kv.Update(ctx, c.key(k), c.entry(k, unfinished+1), revision)
+func (c *claims) begin(ctx context.Context, k captureKey, unfinished int, revision uint64) (next uint64, err error) {
+	err = c.ask(ctx, func(ctx context.Context, kv js.KeyValue) (err error) {
+		next, err = kv.Update(ctx, c.key(k), c.entry(k, unfinished+1), revision)
+		return err
+	})
+	return next, err
 }
 
 // end removes the entry up to a revision. It does not wait for the answer: an entry that stays lapses.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
 )
 
 // Delivery is one capture in hand. It must end in one Ack, Nak or Term; until then its bytes count against the source's
@@ -27,9 +28,10 @@ type Delivery struct {
 	mu           sync.Mutex
 	reply        string // subject that the newest delivery is answered on; "": the consumer has not delivered it
 	numDelivered int
-	waiting      bool   // in the source, for Next
-	unfinished   int    // see Unfinished
-	noted        uint64 // revision of its entry among the claims; 0: none
+	waiting      bool      // in the source, for Next
+	unfinished   int       // see Unfinished
+	consumerMade time.Time // when the consumer that has delivered it was, as far as the source knows
+	noted        uint64    // revision of its entry among the claims; 0: none
 	settled      bool
 }
 
@@ -42,6 +44,7 @@ func newDelivery(s *Source, msg *nats.Msg) (d *Delivery, pending uint64, err err
 		Subject: msg.Subject, Header: msg.Header, Data: msg.Data,
 		StreamSequence: meta.Sequence.Stream, Timestamp: meta.Timestamp,
 		source: s, size: msg.Size(), reply: msg.Reply, numDelivered: int(meta.NumDelivered), waiting: true,
+		consumerMade: s.made,
 	}, meta.NumPending, nil
 }
 
@@ -64,6 +67,7 @@ func (d *Delivery) renew(newer *Delivery) bool {
 	}
 	if newer.reply != "" {
 		d.reply, d.numDelivered = newer.reply, max(d.numDelivered, newer.numDelivered)
+		d.consumerMade = newer.consumerMade
 	}
 	return true
 }
@@ -119,7 +123,7 @@ func (d *Delivery) Ack(ctx context.Context) error {
 		switch {
 		case err == nil:
 			return nil
-		case errors.Is(err, nats.ErrNoResponders):
+		case errors.Is(err, nats.ErrNoResponders) && d.isLost(ctx):
 			return fail(CodeNoStream, err, "%s cannot be acknowledged: the server no longer has its consumer", d.Subject)
 		case isFinal(err):
 			return err
@@ -127,6 +131,21 @@ func (d *Delivery) Ack(ctx context.Context) error {
 			return d.source.conn.explain("the acknowledgement of "+d.Subject, err)
 		}
 	}
+}
+
+// isLost reports whether the consumer that delivered the capture is gone, perhaps for one of the same name. Where it is
+// there nobody answers either for as long as it has no leader.
+func (d *Delivery) isLost(ctx context.Context) bool {
+	d.mu.Lock()
+	made := d.consumerMade
+	d.mu.Unlock()
+	t := d.source.topology
+	info, err := d.source.conn.consumerInfo(ctx, t.Captures.Name, t.Workers.Durable)
+	if err != nil {
+		var api *js.APIError
+		return isFinal(err) || errors.As(err, &api) && api.ErrorCode == js.JSErrCodeConsumerNotFound
+	}
+	return !info.Created.Equal(made)
 }
 
 // Nak gives the capture back, to be delivered again after delay. The delivery counts towards MaxDeliver, so a delay of 0
@@ -194,19 +213,24 @@ func (d *Delivery) remove(ctx context.Context, verb string) error {
 
 // removeNow is remove without waiting for an answer to what the consumer delivered.
 func (d *Delivery) removeNow(verb string) error {
-	if !d.source.conn.Connected() {
-		return explain("the answer about "+d.Subject, nats.ErrDisconnected)
-	}
 	d.mu.Lock()
 	reply := d.reply
 	d.mu.Unlock()
 	if reply == "" {
-		return d.remove(context.Background(), verb)
+		if err := d.remove(context.Background(), verb); err != nil {
+			return explain("the answer about "+d.Subject, err)
+		}
+		return nil
 	}
 	return d.send(reply, verb)
 }
 
+// send sends an answer, and nothing while the connection is down, as remove does: by the time that it is back another worker
+// may have the capture, which a Nak from here would take away.
 func (d *Delivery) send(reply, verb string) error {
+	if !d.source.conn.Connected() {
+		return explain("the answer about "+d.Subject, nats.ErrDisconnected)
+	}
 	if err := d.source.conn.nc.Publish(reply, []byte(verb)); err != nil {
 		return explain("the answer about "+d.Subject, err)
 	}

@@ -34,7 +34,8 @@ type Source struct {
 	sub   *nats.Subscription
 	msgs  chan *nats.Msg // what the server sends: captures and status messages
 	inbox string
-	pulls int // pull requests sent; the last token of a pull's reply subject
+	made  time.Time // when the consumer was, as far as is known
+	pulls int       // pull requests sent; the last token of a pull's reply subject
 
 	ready  chan *Delivery // fetched, not handed out
 	inHand inHand         // fetched, not settled
@@ -96,9 +97,13 @@ func (c *Conn) NewSource(ctx context.Context, t Topology, o SourceOptions) (*Sou
 	room := 4*o.MaxMessages + 64 // for what a pull taken for lost still brings, and for status messages
 	s := &Source{
 		conn: c, topology: t, consumer: live, o: o, log: o.Log, largest: c.largestCapture(t),
-		msgs: make(chan *nats.Msg, room), inbox: c.nc.NewInbox(),
+		msgs: make(chan *nats.Msg, room), inbox: c.nc.NewInbox(), made: consumer.CachedInfo().Created,
 		ready: make(chan *Delivery, room), inHand: inHand{deliveries: map[captureKey]*Delivery{}},
 		change: make(chan struct{}, 1), ended: make(chan struct{}), closed: make(chan struct{}),
+	}
+	if o.MaxBytes < 2*s.largest {
+		s.log.Warn("there is no room to take captures out of turn, so that a station that floods the workers delays the others; allow more bytes (--prefetch-bytes)",
+			"bytes", o.MaxBytes, "least", 2*s.largest)
 	}
 	s.claims = claims{conn: c, bucket: t.Claims.Bucket, stream: t.Captures.Name, worker: s.inbox}
 	if s.sub, err = c.nc.ChanSubscribe(s.inbox+".*", s.msgs); err != nil {
@@ -248,7 +253,7 @@ func (s *Source) fetch() {
 	both.Wait()
 }
 
-// run pulls until Stop. It owns the subscription, s.pulls and the sending side of s.ready.
+// run pulls until Stop. It owns the subscription, s.made, s.pulls and the sending side of s.ready.
 func (s *Source) run() {
 	defer s.sub.Unsubscribe()
 	least := 1 // bytes that must be free: more than were when the server's next capture did not fit
@@ -320,5 +325,9 @@ func (s *Source) recover(why pullEnd, pause *time.Duration) {
 	defer cancel()
 	if _, err := s.conn.Ensure(ctx, s.topology); err != nil {
 		s.log.Debug("streams are not there yet", "error", err)
+		return
+	}
+	if info, err := s.conn.consumerInfo(ctx, s.topology.Captures.Name, s.topology.Workers.Durable); err == nil {
+		s.made = info.Created
 	}
 }
