@@ -36,6 +36,7 @@ const patience = 15 * time.Second
 type site struct {
 	dir         string
 	url         string
+	monitor     string // its monitoring port's URL
 	log         *syncBuffer
 	process     *os.Process
 	environment []string                                        // of the server, beside the test's own
@@ -208,12 +209,12 @@ func (s *site) start(t testing.TB, config string, flags ...string) {
 			t.Fatalf("nats-server ended:\n%s", s.log)
 		default:
 		}
-		var open struct{ Nats []string }
+		var open struct{ Nats, Monitoring []string }
 		text, err := os.ReadFile(file)
-		if err != nil || json.Unmarshal(text, &open) != nil || len(open.Nats) == 0 {
+		if err != nil || json.Unmarshal(text, &open) != nil || len(open.Nats) == 0 || len(open.Monitoring) == 0 {
 			return false
 		}
-		s.url = strings.Replace(open.Nats[0], "nats://", "tls://", 1)
+		s.url, s.monitor = strings.Replace(open.Nats[0], "nats://", "tls://", 1), open.Monitoring[0]
 		return true
 	})
 }
