@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,8 @@ type doctorOptions struct {
 	redis    redisOptions
 	model    string
 	timeout  time.Duration
+	failOn   string
+	ignore   []string
 	json     bool
 	verbose  bool
 }
@@ -38,11 +41,13 @@ It looks at the NATS server, foxhunt's streams and consumers, how captures flow 
 fixes and dead letters, Redis, ONNX Runtime and this machine, and changes nothing. What it could not see it
 says, too (unknown), with what would show it. docs/doctor.md lists every code.
 
-It exits with 0 when nothing is worse than info or unknown, 1 when there are warnings or errors, and 2 when
-it could not look at all: the server was not reached, or a flag makes no sense.`,
-		Example: "  foxhunt doctor --nats nats://127.0.0.1:4222 --nats-monitor http://127.0.0.1:8222 --redis redis://127.0.0.1:6379",
-		Args:    func(cmd *cobra.Command, args []string) error { return notLooked(cobra.NoArgs(cmd, args)) },
-		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
+It exits with 0 when nothing is worse than info or unknown, 1 when there are warnings or errors (--fail-on
+error: errors), other than of the codes in --ignore, and 2 when it could not look at all: the server was not
+reached, or a flag makes no sense.`,
+		Example: "  foxhunt doctor --nats nats://127.0.0.1:4222 --nats-monitor http://127.0.0.1:8222 --redis redis://127.0.0.1:6379\n" +
+			"  foxhunt doctor --fail-on error --ignore nats_tls,processors",
+		Args: func(cmd *cobra.Command, args []string) error { return notLooked(cobra.NoArgs(cmd, args)) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.OutOrStdout()) },
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return notLooked(err) })
 	flags := cmd.Flags()
@@ -57,6 +62,8 @@ it could not look at all: the server was not reached, or a flag makes no sense.`
 	flags.StringVar(&o.look.DataDir, "data-dir", "", "folder of JetStream's files, where it is on this machine")
 	flags.DurationVar(&o.look.Look, "look", 5*time.Second, "how long to watch captures flow")
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "end of all looking; what was not seen by then is unknown")
+	flags.StringVar(&o.failOn, "fail-on", string(doctor.Warning), "the least that makes the exit code 1: error or warning")
+	flags.StringSliceVar(&o.ignore, "ignore", nil, "codes that are shown and do not make the exit code 1, such as nats_tls,processors")
 	flags.BoolVar(&o.json, "json", false, "one JSON document with all findings")
 	flags.BoolVar(&o.verbose, "verbose", false, "show what is as it should be, too")
 	return cmd
@@ -65,6 +72,9 @@ it could not look at all: the server was not reached, or a flag makes no sense.`
 func (o *doctorOptions) run(ctx context.Context, out io.Writer) (err error) {
 	if o.look.Look <= 0 || o.look.Look >= o.timeout {
 		return notLooked(fmt.Errorf("look is %v and timeout %v; want more than 0, and look the shorter", o.look.Look, o.timeout))
+	}
+	if err := o.checkFailOn(); err != nil {
+		return notLooked(err)
 	}
 	if o.look.Topology, err = o.topology.topology(); err != nil {
 		return notLooked(err)
@@ -93,8 +103,21 @@ func (o *doctorOptions) run(ctx context.Context, out io.Writer) (err error) {
 		return notLooked(err)
 	case !facts.Reached():
 		return notLooked(errors.New("the NATS server was not reached"))
-	case report.bad():
+	case report.fails(o.failOn, o.ignore):
 		return errors.New(report.summary())
+	}
+	return nil
+}
+
+// checkFailOn refuses what would make a check that never fails, or fails for what was to be ignored.
+func (o *doctorOptions) checkFailOn() error {
+	if o.failOn != string(doctor.Error) && o.failOn != string(doctor.Warning) {
+		return fmt.Errorf("fail-on is %q; want error or warning", o.failOn)
+	}
+	for _, code := range o.ignore {
+		if !slices.ContainsFunc(doctor.Rules(), func(r doctor.Rule) bool { return r.Code == code }) {
+			return fmt.Errorf("ignore has %q, which is no code; docs/doctor.md lists them", code)
+		}
 	}
 	return nil
 }
@@ -125,7 +148,12 @@ func newReport(findings []doctor.Finding) *report {
 	return r
 }
 
-func (r *report) bad() bool { return r.Count[doctor.Error]+r.Count[doctor.Warning] > 0 }
+// fails says whether anything but of the ignored codes is at least as bad as failOn, which is warning or error.
+func (r *report) fails(failOn string, ignore []string) bool {
+	return slices.ContainsFunc(r.Findings, func(f doctor.Finding) bool {
+		return f.Bad() && (f.Severity == doctor.Error || failOn == string(doctor.Warning)) && !slices.Contains(ignore, f.Code)
+	})
+}
 
 func (r *report) summary() string {
 	return fmt.Sprintf("%d errors, %d warnings, %d unknown, %d info, %d ok",

@@ -98,9 +98,57 @@ func TestDoctorCannotLook(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"--look", "40s"}, {"--look", "0s"}, {"--timeout", "1s"}, {"--no-such-flag"}, {"--look", "soon"}, {"argument"}, {"--consumer", "a b"}, {"--profile", "none"},
+		{"--fail-on", "info"}, {"--fail-on", ""}, {"--ignore", "nats_tls,nats_typo"}, {"--ignore", "all"},
 	} {
 		if _, err := command(t.Context(), append([]string{"doctor"}, args...)...); err == nil || exitCode(err) != 2 {
 			t.Errorf("doctor %q: %v, exit code %d", args, err, exitCode(err))
+		}
+	}
+}
+
+// TestDoctorFails wants the exit code of a server with faults of both kinds to be what --fail-on and --ignore say, and the
+// report to be the same.
+func TestDoctorFails(t *testing.T) {
+	server := jetstreamtest.StartWith(t, jetstream.EmbeddedOptions{MaxPayload: 1 << 20}) // a warning; no streams: an error
+	doctor := func(args ...string) (report, int) {
+		t.Helper()
+		out, err := command(t.Context(), append([]string{"doctor", "--nats", server.ClientURL(), "--look", "10ms", "--json"}, args...)...)
+		var found report
+		if e := json.Unmarshal([]byte(out), &found); e != nil {
+			t.Fatalf("%v, %v\n%s", e, err, out)
+		}
+		if err == nil {
+			return found, 0
+		}
+		return found, exitCode(err)
+	}
+	found, code := doctor()
+	if code != 1 {
+		t.Errorf("with faults the exit code is %d", code)
+	}
+	var errors, warnings []string
+	for _, f := range found.Findings {
+		switch f.Severity {
+		case "error":
+			errors = append(errors, f.Code)
+		case "warning":
+			warnings = append(warnings, f.Code)
+		}
+	}
+	if !slices.Contains(errors, "stream_missing") || !slices.Contains(warnings, "nats_max_payload") {
+		t.Fatalf("errors %q, warnings %q", errors, warnings)
+	}
+	all := strings.Join(append(errors, append(warnings, ofMachine...)...), ",")
+	for _, c := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{"--fail-on", "error"}, 1}, {[]string{"--ignore", "stream_missing"}, 1}, {[]string{"--ignore", "nats_max_payload", "--fail-on", "error"}, 1},
+		{[]string{"--ignore", strings.Join(errors, ","), "--fail-on", "error"}, 0}, {[]string{"--ignore", all}, 0},
+	} {
+		again, code := doctor(c.args...)
+		if code != c.want || again.Count["error"] != found.Count["error"] {
+			t.Errorf("%v: exit code %d, want %d; %d errors, before %d", c.args, code, c.want, again.Count["error"], found.Count["error"])
 		}
 	}
 }
