@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -28,8 +31,9 @@ type lagView struct {
 	limit        int // subjects in the table
 
 	tracker jetstream.LagTracker
-	failing bool // the last reading failed
-	shown   bool // something is on the screen
+	seen    map[string]struct{} // subjects of earlier readings
+	failing bool                // the last reading failed
+	shown   bool                // something is on the screen
 }
 
 func newLag() *cobra.Command {
@@ -42,7 +46,12 @@ func newLag() *cobra.Command {
 		Long: `Show, subject by subject, how far the workers are behind.
 
 LAG counts the captures of a subject that have no fix yet. IN FLIGHT are those of them that workers were given, OLDEST is
-the age of the first, DEAD LETTERS counts what is kept of captures that could not be located (see foxhunt dead).`,
+the age of the first, DEAD LETTERS counts what is kept of captures that could not be located (see foxhunt dead).
+A - is a figure that was not asked for, as the subject is not one of the --limit furthest behind or its captures are
+large; and the age of the oldest capture where none is left.
+
+A subject stays in the table, with 0, once it was seen or while it has dead letters. Letters of captures whose subject
+was none are counted under captures.invalid.`,
 		Example: "  foxhunt lag --nats nats://127.0.0.1:4222 --once",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -114,6 +123,7 @@ func (v *lagView) show(ctx context.Context) error {
 	if !v.once { // a single reading is shown as it is
 		v.tracker.Add(&lag)
 	}
+	v.keep(&lag)
 	if v.asJSON {
 		return json.NewEncoder(v.out).Encode(lag)
 	}
@@ -124,11 +134,43 @@ func (v *lagView) show(ctx context.Context) error {
 	return printLag(v.out, lag, v.limit)
 }
 
+// mostSeen bounds the subjects that are remembered: anybody who may publish chooses them.
+const mostSeen = 10_000
+
+// keep adds rows of 0 for subjects that had captures in an earlier reading, and for those with dead letters: that nothing
+// waits any more is worth seeing. Those with the most letters come first.
+func (v *lagView) keep(lag *jetstream.Lag) {
+	if v.seen == nil {
+		v.seen = map[string]struct{}{}
+	}
+	behind := map[string]struct{}{}
+	for _, s := range lag.Subjects {
+		behind[s.Subject] = struct{}{}
+		if len(v.seen) < mostSeen {
+			v.seen[s.Subject] = struct{}{}
+		}
+	}
+	drained := map[string]struct{}{}
+	maps.Copy(drained, v.seen)
+	for subject := range lag.DeadLetters.Subjects {
+		drained[subject] = struct{}{}
+	}
+	letters := lag.DeadLetters.Subjects
+	for _, subject := range slices.SortedFunc(maps.Keys(drained), func(a, b string) int {
+		return cmp.Or(cmp.Compare(letters[b], letters[a]), cmp.Compare(a, b))
+	}) {
+		if _, twice := behind[subject]; !twice {
+			none := uint64(0)
+			lag.Subjects = append(lag.Subjects, jetstream.SubjectLag{Subject: subject, InFlight: &none})
+		}
+	}
+}
+
 func printLag(out io.Writer, lag jetstream.Lag, limit int) error {
-	fmt.Fprintf(out, "%s  %d captures: %d waiting, %d in flight (%d again), %d dead; %d dead letters; %d workers' pulls open\n",
-		lag.Time.Format(time.TimeOnly), lag.Total, lag.Pending, lag.InFlight, lag.Redelivered, lag.Dead, lag.DeadLetters.Total, lag.Waiting)
+	fmt.Fprintf(out, "%s  %d captures: %d waiting, %d in flight (%d again), %d dead; %d dead letters; %s\n",
+		lag.Time.Format(time.TimeOnly), lag.Total, lag.Pending, lag.InFlight, lag.Redelivered, lag.Dead, lag.DeadLetters.Total, pullsText(lag.Waiting))
 	if p := lag.Pace; p != nil {
-		fmt.Fprintf(out, "          %.1f/s come, %.1f/s go; %s\n", p.Arriving, p.Completing, drainText(lag.Total, p.Drain))
+		fmt.Fprintf(out, "          %.1f/s come, %.1f/s go; %s\n", p.Arriving, p.Completing, drainText(lag.Total, p))
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SUBJECT\tLAG\tIN FLIGHT\tOLDEST\tDEAD LETTERS")
@@ -151,14 +193,25 @@ func printLag(out io.Writer, lag jetstream.Lag, limit int) error {
 	return nil
 }
 
-func drainText(total uint64, drain *float64) string {
+// pullsText: a worker that is busy pulls nothing either.
+func pullsText(open int) string {
+	if open == 0 {
+		return "no pull open: workers are busy or absent"
+	}
+	return fmt.Sprintf("%d workers' pulls open", open)
+}
+
+// drainText: a backlog of less than a second's work is what workers who keep up have always before them.
+func drainText(total uint64, p *jetstream.Pace) string {
 	switch {
 	case total == 0:
 		return "none waits"
-	case drain == nil:
-		return "they do not get fewer"
+	case p.Drain != nil:
+		return "drained in " + duration(*p.Drain)
+	case float64(total) <= p.Completing:
+		return "less than a second's work waits"
 	}
-	return "drained in " + duration(*drain)
+	return "they do not get fewer"
 }
 
 // duration writes seconds as precisely as anybody wants to read them.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"foxhunt/jetstream"
+	"foxhunt/messages"
 )
 
 func readLag(t *testing.T, h *house) (lag jetstream.Lag) {
@@ -32,7 +33,7 @@ func TestLagOnce(t *testing.T) {
 	}
 	out := must(t, "lag", "--nats", h.server.ClientURL(), "--once", "--limit", "2")
 	for _, want := range []string{
-		"  6 captures: 6 waiting, 0 in flight (0 again), 0 dead; 0 dead letters; 0 workers' pulls open\n",
+		"  6 captures: 6 waiting, 0 in flight (0 again), 0 dead; 0 dead letters; no pull open: workers are busy or absent\n",
 		"SUBJECT                  LAG  IN FLIGHT  OLDEST",
 		`"captures.slow.\x1b[2J"  3    0          `, "captures.slow.b          2    0          ", "\n... and 1 more\n",
 	} {
@@ -109,16 +110,66 @@ captures.net.b  1    -          500ms    6
 		t.Errorf("printed\n%s\nwant\n%s", out.String(), want)
 	}
 	for _, c := range []struct {
-		total uint64
-		drain *float64
-		want  string
-	}{{0, &half, "none waits"}, {5, nil, "they do not get fewer"}, {5, &half, "drained in 500ms"}} {
-		if got := drainText(c.total, c.drain); got != c.want {
+		total      uint64
+		completing float64
+		drain      *float64
+		want       string
+	}{
+		{0, 9, &half, "none waits"}, {5, 0, nil, "they do not get fewer"}, {5, 4.9, nil, "they do not get fewer"},
+		{5, 5, nil, "less than a second's work waits"}, {5, 9, &half, "drained in 500ms"},
+	} {
+		if got := drainText(c.total, &jetstream.Pace{Completing: c.completing, Drain: c.drain}); got != c.want {
 			t.Errorf("%d captures: %q; want %q", c.total, got, c.want)
 		}
 	}
 	if got := duration(math.MaxFloat64); !strings.HasSuffix(got, "s") || strings.HasPrefix(got, "-") {
 		t.Errorf("an age without end is %q", got)
+	}
+}
+
+// TestLagKeepsSubjects wants rows of subjects that have drained, and of those with dead letters alone, in the table and in JSON.
+func TestLagKeepsSubjects(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.publish(t, captureSubject("net", "a"), []byte("a capture"))
+	h.bury(t, &messages.DeadLetter{Subject: "captures.net.b", Reason: "bad_rate", Sentence: "no", Body: []byte("x")})
+	var out bytes.Buffer
+	v := &lagView{conn: h.conn, topology: jetstream.DefaultTopology(), out: &out, log: quietLog(), limit: 20}
+	show := func() string {
+		t.Helper()
+		out.Reset()
+		if err := v.show(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	if text := show(); !strings.Contains(text, "captures.net.a  1    0 ") || !strings.Contains(text, "captures.net.b  0    0          -       1\n") {
+		t.Errorf("before:\n%s", text)
+	}
+	stream, err := h.js.Stream(t.Context(), jetstream.StreamCaptures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	text := show()
+	a, b := strings.Index(text, "captures.net.a  0    0          -       0\n"), strings.Index(text, "captures.net.b  0    0          -       1\n")
+	if b < 0 || a < b {
+		t.Errorf("a drained subject:\n%s", text)
+	}
+	v.asJSON = true
+	var lag jetstream.Lag
+	if err := json.Unmarshal([]byte(show()), &lag); err != nil || len(lag.Subjects) != 2 || lag.Subjects[1].Subject != "captures.net.a" || lag.Subjects[1].Lag != 0 {
+		t.Errorf("in JSON: %+v, %v", lag.Subjects, err)
+	}
+	many := jetstream.Lag{}
+	for n := range mostSeen + 5 {
+		many.Subjects = append(many.Subjects, jetstream.SubjectLag{Subject: fmt.Sprint(n)})
+	}
+	v.keep(&many)
+	if len(v.seen) != mostSeen {
+		t.Errorf("%d subjects are remembered", len(v.seen))
 	}
 }
 
