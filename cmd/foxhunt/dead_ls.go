@@ -47,7 +47,7 @@ is so full that it discards the oldest letters, a warning says so.`,
 	}
 	stream.register(cmd.Flags())
 	flags.register(cmd.Flags())
-	cmd.Flags().IntVar(&limit, "limit", 0, "list no more than so many, the oldest; 0: all")
+	cmd.Flags().IntVar(&limit, "limit", 0, "list no more than so many, the oldest, and count no others by reason; 0: all")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON value a line")
 	return cmd
 }
@@ -72,17 +72,12 @@ func (s *deadStream) list(cmd *cobra.Command, filter jetstream.DeadFilter, limit
 			break
 		}
 	}
+	room, err := s.conn.DeadRoom(cmd.Context(), s.topology)
 	if !asJSON {
-		if err := table.end("dead letters"); err != nil {
-			return err
+		if shown := table.endOf(limit, filter.All(), room.Letters); shown != nil {
+			return shown
 		}
 	}
-	return s.warn(cmd)
-}
-
-// warn says where the stream discards letters.
-func (s *deadStream) warn(cmd *cobra.Command) error {
-	room, err := s.conn.DeadRoom(cmd.Context(), s.topology)
 	for _, warning := range room.Warnings() {
 		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s: %s\n", s.topology.Dead.Name, warning)
 	}
@@ -127,6 +122,19 @@ func (t *deadTable) count(d jetstream.Dead) {
 		reason = "others"
 	}
 	t.reasons[reason]++
+}
+
+// endOf shows the count. Where the limit ended the list it says of how many; of a filter's, only reading all would tell.
+func (t *deadTable) endOf(limit int, unfiltered bool, letters uint64) error {
+	switch {
+	case t.total == 0 || t.total != limit:
+		return t.end("dead letters")
+	case !unfiltered:
+		return t.end("dead letters, as many as --limit allows")
+	case letters > uint64(t.total):
+		return t.end(fmt.Sprintf("of %d dead letters", letters))
+	}
+	return t.end("dead letters")
 }
 
 // end shows the count.

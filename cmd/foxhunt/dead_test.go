@@ -115,6 +115,14 @@ func TestDeadLs(t *testing.T) {
 			t.Errorf("ls %s lists %q; want %q", args, got, want)
 		}
 	}
+	for args, want := range map[string]string{
+		"--limit 2": "\n2 of 4 dead letters: 1 bad_rate, 1 truncated\n", "--limit 4": "\n4 dead letters: ",
+		"--limit 1 --reason truncated": "\n1 dead letters, as many as --limit allows: 1 truncated\n", "--limit 3 --reason truncated": "\n2 dead letters: 2 truncated\n",
+	} {
+		if out := h.mustDead(t, append([]string{"ls"}, strings.Fields(args)...)...); !strings.Contains(out, want) {
+			t.Errorf("ls %s prints\n%s; want %q", args, out, want)
+		}
+	}
 	var first deadValue
 	values := strings.Split(strings.TrimSpace(h.mustDead(t, "ls", "--json")), "\n")
 	if err := json.Unmarshal([]byte(values[0]), &first); err != nil || len(values) != 4 {
