@@ -86,7 +86,7 @@ func TestConfig(t *testing.T) {
 	all := examine(t, d.options())
 	all.want(t, "stream_config", Warning, "stream FIXES: ", "max_age is")
 	wantOf(t, all["stream_config"][1:], "stream_config", Info, "stream DEAD: description is", "mine")
-	all.want(t, "duplicate_window", Warning, "CAPTURES remembers ids for 1s, not 2m0s")
+	all.want(t, "duplicate_window", Warning, "CAPTURES remembers ids for 1s, not 15m0s")
 	if strings.Contains(all["stream_config"][0].Seen, "\x1b") || len(all["stream_config"]) != 2 {
 		t.Errorf("%q", all["stream_config"])
 	}

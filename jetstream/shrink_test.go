@@ -21,8 +21,8 @@ func TestApplyDeletesNoCaptures(t *testing.T) {
 	waitFor(t, "captures of some age", func() bool { return time.Since(stream.CachedInfo().Created) > 200*time.Millisecond })
 	for says, change := range map[string]func(*jetstream.Topology){
 		`"captures.net.many" has 10 captures waiting, more than 5: --apply would delete`: func(t *jetstream.Topology) { t.Captures.MaxMsgsPerSubject = 5 },
-		"bytes of captures wait, more than 9000: ":                                      func(t *jetstream.Topology) { t.Captures.MaxBytes = 9000 },
-		"14 captures wait, more than 13: ":                                              func(t *jetstream.Topology) { t.Captures.MaxMsgs = 13 },
+		"bytes of captures wait, more than 9000: ":                                       func(t *jetstream.Topology) { t.Captures.MaxBytes = 9000 },
+		"14 captures wait, more than 13: ":                                               func(t *jetstream.Topology) { t.Captures.MaxMsgs = 13 },
 		"longer than 100ms: ": func(t *jetstream.Topology) {
 			t.Captures.MaxAge, t.Captures.Duplicates = 100*time.Millisecond, 100*time.Millisecond
 		},

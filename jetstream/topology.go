@@ -42,7 +42,8 @@ type Topology struct {
 // DefaultTopology returns defaults that are safe on a single machine:
 //
 //   - CAPTURES: a work queue on disk, at most 10,000 captures waiting per subject and 16 GiB in all. A station beyond that
-//     is refused (and told so); the captures of other stations, and those already waiting, stay. Nothing expires.
+//     is refused (and told so); the captures of other stations, and those already waiting, stay. Nothing expires. An id is
+//     remembered for 15 minutes, as with FIXES.
 //   - FIXES: kept for 24 hours, the newest 8 GiB. A fix's id is remembered for 15 minutes, at some 145 bytes of the server's
 //     memory for each (13 MB at 100 fixes a second). A capture that comes again later than that, after a long outage, gets a
 //     second fix: readers must take capture_id for the key.
@@ -78,6 +79,7 @@ func DefaultTopology() Topology {
 	t.Captures.MaxMsgsPerSubject = 10_000
 	t.Captures.MaxMsgSize = maxCaptureMessage
 	t.Captures.MaxBytes = 16 << 30
+	t.Captures.Duplicates = 15 * time.Minute
 	t.Fixes.MaxAge = 24 * time.Hour
 	t.Fixes.MaxBytes = 8 << 30
 	t.Fixes.Duplicates = 15 * time.Minute

@@ -19,7 +19,8 @@ const (
 // wire it is a msgpack map with short keys:
 //
 //	v        int    1
-//	id       str    22 to 64 of [A-Za-z0-9_-], or bin of 16 to 32 bytes (then read as hex); random, 128 bits or more
+//	id       str    22 to 64 of [A-Za-z0-9_-], or bin of 16 to 32 bytes (then read as hex); random, 128 bits or more,
+//	                or as much of a hash over samples that nobody else can know
 //	event    str    optional: names the emission, so that captures published alone can meet
 //	session  str    optional: groups captures for those who read the fixes
 //	freq     number Hz

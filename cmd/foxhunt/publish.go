@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -52,7 +54,11 @@ stand for all files, and these go before what files and their names say.
 
 A capture may be refused although nothing is wrong with it: a subject holds so many at most that wait for workers
 (station_over_limit), and so does the stream (stream_full). Then, and if NATS cannot be reached, the exit code is 75:
-keep the recordings and publish them later. With any other fault it is 1.
+keep the recordings and give the same command again later. With any other fault it is 1.
+
+A capture's id follows from its content, network and source, and CAPTURES remembers ids for 15 minutes: within those
+the same command sends only what is missing, and says of the rest that it "was stored before". To have recordings
+located again sooner, publish them with another --session.
 
 Where the stations are is in the --stations file:
 
@@ -225,23 +231,42 @@ func (o *publishOptions) publish(ctx context.Context, conn *jetstream.Conn, c *m
 	if err != nil {
 		return err
 	}
-	data, err := c.Encode(nil)
+	data, err := identify(c, subject)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, publishTime+time.Duration(len(data))*publishByte)
 	defer cancel()
 	stored, err := conn.PublishCapture(ctx, subject, c.ID, data)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case stored.Duplicate:
-		return fmt.Errorf("the stream already holds a message of id %s: somebody else uses this id", c.ID)
 	}
-	_, err = fmt.Fprintf(out, "%s  stored as %d of %s on %s: %d receivers, %.1f s from %s, %.2f MB, id %s\n", which,
+	how := "stored"
+	if stored.Duplicate { // by an earlier run of the command
+		how = "was stored before"
+	}
+	_, err = fmt.Fprintf(out, "%s  %s as %d of %s on %s: %d receivers, %.1f s from %s, %.2f MB, id %s\n", which, how,
 		stored.Sequence, stored.Stream, subject, len(c.Receivers), seconds(c), messages.Instant(c.StartTime()), float64(len(data))/1e6, c.ID)
 	return err
 }
+
+// identify encodes c, to be published on subject, after giving it an id that follows from all that is in it: the stream drops
+// what the same command sends again. Nobody can guess it who has not the samples, as nobody guesses a random one.
+func identify(c *messages.Capture, subject string) ([]byte, error) {
+	hash := sha256.New()
+	c.ID = hex.EncodeToString(make([]byte, idBytes)) // as long as the id
+	data, err := c.Encode(nil)
+	if err != nil {
+		return nil, err
+	}
+	hash.Write([]byte(subject + " "))
+	hash.Write(data)
+	c.ID = hex.EncodeToString(hash.Sum(nil)[:idBytes])
+	return c.Encode(data[:0])
+}
+
+// idBytes is how much of the hash is the id: 128 bits, as random ids have.
+const idBytes = 16
 
 // seconds is the length of a capture's first receiver.
 func seconds(c *messages.Capture) float64 {
