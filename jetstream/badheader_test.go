@@ -106,3 +106,25 @@ func TestSweepOfBadHeaders(t *testing.T) {
 		}
 	}
 }
+
+// A capture whose dead letter is refused keeps none after it from being buried.
+func TestSweepGoesOnAfterOneCapture(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	w.topology.Dead.MaxMsgSize = 4000
+	if _, err := w.Apply(t.Context(), w.topology); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, w.Conn, "captures.net.large", 1, 5000)
+	w.neverAnswer(t, "captures.net.large")
+	w.loseAdvisory(t)
+	w.exhaust(t, "captures.net.poison")
+	r := w.reaper()
+	w.look(t, r, 1)
+	if err := r.Look(within(t, 10*time.Second)); code(err) != jetstream.CodeTooLarge {
+		t.Errorf("the sweep: %v, want %s", err, jetstream.CodeTooLarge)
+	}
+	if d := w.expect(t, 1, 1, 1)[0]; d.Subject != "captures.net.poison" {
+		t.Errorf("%s was buried", d.Subject)
+	}
+}
