@@ -75,7 +75,10 @@ func explain(subject string, err error) *Error {
 	switch {
 	case errors.Is(err, nats.ErrPermissionViolation):
 		return fail(CodeRefused, err, "the server's permissions do not allow %s; ask its operator for the right to it", subject)
-	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, js.ErrNoStreamResponse), errors.Is(err, js.ErrStreamNotFound):
+	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, js.ErrNoStreamResponse):
+		return fail(CodeNoStream, err, "no stream answers for %s: none is made yet (start foxhunt worker or up), JetStream is off, or the "+
+			"cluster has lost its majority; foxhunt doctor tells which", subject)
+	case errors.Is(err, js.ErrStreamNotFound):
 		return fail(CodeNoStream, err, "no foxhunt is listening: no stream stores %s; start foxhunt up or foxhunt worker on this server", subject)
 	case errors.Is(err, nats.ErrMaxPayload):
 		return fail(CodeTooLarge, err, "the message for %s is larger than the server's max_payload", subject)

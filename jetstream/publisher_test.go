@@ -89,7 +89,7 @@ func TestNoFoxhuntIsListening(t *testing.T) {
 	s := jetstreamtest.Start(t)
 	c := connect(t, jetstream.Options{URL: s.ClientURL()})
 	_, err := c.PublishCapture(t.Context(), "captures.net.a", "id", nil)
-	if code(err) != jetstream.CodeNoStream || !strings.Contains(err.Error(), "no foxhunt is listening") {
+	if code(err) != jetstream.CodeNoStream || !strings.Contains(err.Error(), "no stream answers for captures.net.a: none is made yet") || !strings.Contains(err.Error(), "foxhunt doctor") {
 		t.Errorf("without a stream: %v", err)
 	}
 	if _, err := c.Lag(t.Context(), jetstream.DefaultTopology(), 0); code(err) != jetstream.CodeNoStream {

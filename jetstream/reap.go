@@ -50,11 +50,20 @@ func (r *reaper) run(ctx context.Context) {
 			continue
 		}
 		if ctx.Err() == nil && pause == firstPause { // once, not for as long as it lasts
-			r.conn.log.Warn("captures delivered too often cannot be moved now, trying again", "error", r.conn.explain(r.topology.Advisories.Name, err))
+			r.complain(r.conn.explain(r.topology.Advisories.Name, err))
 		}
 		sleep(ctx, pause)
 		pause = min(2*pause, lastPause)
 	}
+}
+
+// complain says what went wrong. What passes, as when NATS is away, needs nobody's attention here.
+func (r *reaper) complain(err *Error) {
+	if err.Passing() {
+		r.conn.log.Info("listening for captures delivered too often was interrupted, trying again", "error", err)
+		return
+	}
+	r.conn.log.Warn("captures delivered too often cannot be moved now, trying again", "error", err)
 }
 
 // advisory is what the server says about a capture that it will not deliver again
