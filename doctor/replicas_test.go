@@ -59,10 +59,15 @@ func TestReplicas(t *testing.T) {
 	}
 	eventually(t, "three replicas that are current", func() bool { return severityOf(examine(t, o), "replicas") == OK })
 	examine(t, o).want(t, "nats_sync", OK, "captures have 3 replicas")
+	longer := o
+	longer.Look = time.Second
+	atWork(t, d, func() { examine(t, longer).want(t, "replicas", OK, "CAPTURES 3") })
 
 	d.alter(t, "DEAD", func(c *js.StreamConfig) { c.Replicas = 2 })
 	examine(t, o).want(t, "replicas", Warning, "DEAD has 2 replicas")
 
+	d.alter(t, "DEAD", func(c *js.StreamConfig) { c.Replicas = 3 }) // two have no majority without one
+	eventually(t, "three replicas again", func() bool { return severityOf(examine(t, o), "replicas") == OK })
 	servers[2].Shutdown()
 	eventually(t, "the loss of a server", func() bool {
 		all := examineFor(t, o, 2*time.Second)["replicas"]
@@ -72,7 +77,8 @@ func TestReplicas(t *testing.T) {
 	all.want(t, "nats_reach", Warning, "a server of the cluster does not answer", servers[2].monitor)
 	all.want(t, "replicas", Warning, "n2 is offline")
 	for _, f := range append(all["nats_reach"], all["replicas"]...) {
-		if f.Bad() && !strings.HasPrefix(f.Mend, "start that server") {
+		down := strings.Contains(f.Seen, "offline") || strings.Contains(f.Seen, "does not answer")
+		if down && !strings.HasPrefix(f.Mend, "start that server") {
 			t.Errorf("a server is down, and what mends it is %q", f.Mend)
 		}
 	}
@@ -83,6 +89,34 @@ func TestReplicas(t *testing.T) {
 		all := examineFor(t, o, 2*time.Second)
 		return severityOf(all, "nats_jetstream") == Error || severityOf(all, "replicas") == Error
 	})
+}
+
+// atWork calls look while captures are stored as fast as they can be.
+func atWork(t *testing.T, d *deployment, look func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	first, ended := make(chan struct{}), make(chan struct{})
+	n := 0
+	go func() {
+		defer close(ended)
+		for ctx.Err() == nil {
+			if _, err := d.api.Publish(ctx, "captures.net.a", make([]byte, 1000)); err != nil {
+				continue
+			}
+			if n++; n == 1 {
+				close(first)
+			}
+		}
+	}()
+	select {
+	case <-first:
+	case <-soon(t).Done():
+		t.Error("nothing was stored")
+	}
+	look()
+	cancel()
+	<-ended
+	t.Logf("%d captures were stored meanwhile", n)
 }
 
 func severityOf(all findings, code string) Severity {

@@ -29,7 +29,7 @@ func serverRules() []Rule {
 			"nats-server.conf: jetstream { store_dir: /var/lib/nats }; with accounts, jetstream: enabled in this one, too"},
 		{"nats_max_payload", "Does the server take captures of 8 MiB and their dead letters?",
 			"A larger message than max_payload is refused, and its station's connection is cut.",
-			"nats-server.conf: max_payload: 8454144, then nats-server --signal reload"},
+			"nats-server.conf: max_payload: 8454144, then nats-server -c nats-server.conf -t && nats-server --signal reload"},
 		{"nats_sync", "Is a message on the disk before its PubAck?",
 			"By default the server writes to the disk every two minutes: a power cut loses what it had acknowledged since.",
 			"nats-server.conf: jetstream { sync_interval: always }, or three replicas with power of their own (foxhunt worker --profile cluster)"},
