@@ -15,6 +15,11 @@ func (c *Conn) hearAnswers(ctx context.Context) error {
 	if c.heard.Load() == connection {
 		return nil
 	}
+	c.asking.Lock() // one at a time: nats.go keeps only the last refusal
+	defer c.asking.Unlock()
+	if c.heard.Load() == connection {
+		return nil
+	}
 	subject := c.nc.NewInbox() + ".*" // as nats.go's own, to which all answers come
 	sub, err := c.nc.Subscribe(subject, func(*nats.Msg) {})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +41,7 @@ type Conn struct {
 	refusals refusals
 	inbox    string        // prefix of the subjects that replies come to
 	heard    atomic.Uint64 // 1 + reconnects when they were last known to come
+	asking   sync.Mutex    // held while they are asked for
 
 	denied string // what was said of credentials that are no longer taken; nats.go's goroutine for callbacks alone touches it
 

@@ -20,6 +20,7 @@ import (
 )
 
 type publishOptions struct {
+	resume   bool
 	nats     natsOptions
 	network  string
 	bundle   string
@@ -56,9 +57,9 @@ A capture may be refused although nothing is wrong with it: a subject holds so m
 (station_over_limit), and so does the stream (stream_full). Then, and if NATS cannot be reached, the exit code is 75:
 keep the recordings and give the same command again later. With any other fault it is 1.
 
-A capture's id follows from its content, network and source, and CAPTURES remembers ids for 15 minutes: within those
-the same command sends only what is missing, and says of the rest that it "was stored before". To have recordings
-located again sooner, publish them with another --session.
+Ids are random, so the same command again stores everything again. With --resume an id follows from the capture's
+content, network and source; CAPTURES remembers ids for 15 minutes, within which the same command with --resume sends only
+what is missing, and says of the rest that it "was stored before".
 
 Where the stations are is in the --stations file:
 
@@ -80,6 +81,7 @@ Where the stations are is in the --stations file:
 
 func (o *publishOptions) register(flags *pflag.FlagSet) {
 	o.nats.register(flags)
+	flags.BoolVar(&o.resume, "resume", false, "send only what this command, with --resume, has not stored in the last 15 minutes")
 	flags.StringVar(&o.network, "network", "", "network that the stations belong to (needed)")
 	flags.StringVar(&o.bundle, "bundle", "", "put all recordings into one capture under this name")
 	flags.StringVar(&o.stations, "stations", "stations.yaml", "YAML list of id, lat, lon, alt")
@@ -231,7 +233,7 @@ func (o *publishOptions) publish(ctx context.Context, conn *jetstream.Conn, c *m
 	if err != nil {
 		return err
 	}
-	data, err := identify(c, subject)
+	data, err := o.encode(c, subject)
 	if err != nil {
 		return err
 	}
@@ -242,12 +244,24 @@ func (o *publishOptions) publish(ctx context.Context, conn *jetstream.Conn, c *m
 		return err
 	}
 	how := "stored"
-	if stored.Duplicate { // by an earlier run of the command
+	switch {
+	case stored.Duplicate && o.resume:
 		how = "was stored before"
+	case stored.Duplicate:
+		return fmt.Errorf("the stream already holds a message of id %s: somebody else uses this id", c.ID)
 	}
 	_, err = fmt.Fprintf(out, "%s  %s as %d of %s on %s: %d receivers, %.1f s from %s, %.2f MB, id %s\n", which, how,
 		stored.Sequence, stored.Stream, subject, len(c.Receivers), seconds(c), messages.Instant(c.StartTime()), float64(len(data))/1e6, c.ID)
 	return err
+}
+
+// encode gives c an id and writes it.
+func (o *publishOptions) encode(c *messages.Capture, subject string) ([]byte, error) {
+	if o.resume {
+		return identify(c, subject)
+	}
+	c.ID = messages.NewCaptureID()
+	return c.Encode(nil)
 }
 
 // identify encodes c, to be published on subject, after giving it an id that follows from all that is in it: the stream drops

@@ -12,7 +12,7 @@ import (
 func TestPublishAgainSendsWhatIsMissing(t *testing.T) {
 	p := newPublishing(t)
 	p.write(t, "1.raw", make([]byte, 2*10000*4)) // 4 captures of 20 kB
-	publish := append(slices.Clone(rawFlags), "A=1.raw@2026-03-01T12:00:00Z")
+	publish := append(slices.Clone(rawFlags), "--resume", "A=1.raw@2026-03-01T12:00:00Z")
 	config := jetstream.DefaultTopology().Captures
 	config.MaxMsgsPerSubject = 3
 	if _, err := p.house.js.UpdateStream(t.Context(), config); err != nil {
@@ -53,7 +53,7 @@ func TestPublishOfOtherContentHasAnotherID(t *testing.T) {
 		{"A=1.raw" + at, "--session", "x"}, {"A=1.raw" + at, "--event", "x"}, {"A=1.raw" + at, "--network", "other"},
 		{"A=1.raw" + at, "--bundle", "A2"}, {"A=1.raw" + at, "--sigma", "50ns"},
 	} {
-		if err := p.run(t.Context(), append(slices.Clone(rawFlags), args...)...); err != nil {
+		if err := p.run(t.Context(), slices.Concat(rawFlags, []string{"--resume"}, args)...); err != nil {
 			t.Fatal(err)
 		}
 		n += strings.Count(p.out.String(), "stored as")
