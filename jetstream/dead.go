@@ -21,22 +21,27 @@ const ReasonMaxDeliveries = "max_deliveries"
 // the capture's in its stream. A second attempt at the same capture stores nothing new. A letter that is too large goes
 // without the original's headers. Only after this may the capture be terminated.
 func (c *Conn) PublishDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) error {
-	err := c.publishDead(ctx, sequence, d)
+	_, err := c.storeDead(ctx, sequence, d)
+	return err
+}
+
+// storeDead is PublishDead; it also tells whether another process had stored the letter already.
+func (c *Conn) storeDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) (Stored, error) {
+	stored, err := c.publishDead(ctx, sequence, d)
 	var e *Error
 	if !errors.As(err, &e) || e.Code != CodeTooLarge || len(d.Headers) == 0 {
-		return err
+		return stored, err
 	}
 	bare := *d
 	bare.Headers, bare.LeftOut = nil, d.LeftOut+len(d.Headers)
 	return c.publishDead(ctx, sequence, &bare)
 }
 
-func (c *Conn) publishDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) error {
+func (c *Conn) publishDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) (Stored, error) {
 	body, headers := d.Encode()
 	msg := &nats.Msg{Subject: messages.DeadSubject(d.Subject), Data: body, Header: nats.Header(headers)}
 	msg.Header.Set(js.MsgIDHeader, deadID(sequence, d))
-	_, err := c.publishUntilStored(ctx, msg)
-	return err
+	return c.publishUntilStored(ctx, msg)
 }
 
 // deadID is the id of a capture's dead letter: made of its own id and content, because a capture that was published again

@@ -175,7 +175,7 @@ func TestReap(t *testing.T) {
 			})
 		})
 	}
-	waitFor(t, "the capture's removal", func() bool { return w.counted.Load() == 1 })
+	waitFor(t, "the capture's removal", func() bool { return mustLag(t, w.Conn).Total == 0 })
 	cancel()
 	reapers.Wait()
 	d := w.expect(t, 0, 1, 1)[0]

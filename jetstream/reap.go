@@ -142,9 +142,10 @@ func (r *reaper) clear(ctx context.Context, m StreamMessage, deliveries int, sen
 }
 
 // bury copies a capture to the dead letters, then removes it. Of several processes that bury the same one, the stream of
-// dead letters keeps one letter, and the one that removed the capture counts it.
+// dead letters keeps one letter, and the one that stored it counts the capture: who removes it may be another, which took it
+// for finished.
 func (r *reaper) bury(ctx context.Context, m StreamMessage, deliveries int, sentence string) error {
-	err := r.conn.PublishDead(ctx, m.Sequence, &messages.DeadLetter{
+	letter, err := r.conn.storeDead(ctx, m.Sequence, &messages.DeadLetter{
 		Body: m.Data, Subject: m.Subject, Headers: m.Header,
 		Reason: ReasonMaxDeliveries, Sentence: sentence,
 		Deliveries: deliveries, Worker: r.worker, Time: time.Now(),
@@ -152,11 +153,10 @@ func (r *reaper) bury(ctx context.Context, m StreamMessage, deliveries int, sent
 	if err != nil {
 		return err
 	}
-	removed, err := r.conn.deleteMessage(ctx, r.topology.Captures.Name, m.Sequence)
-	if err != nil || !removed {
-		return err
+	if !letter.Duplicate {
+		r.conn.log.Warn("a capture was delivered too often and is now a dead letter", "subject", m.Subject, "deliveries", deliveries)
+		r.buried(ReasonMaxDeliveries)
 	}
-	r.conn.log.Warn("a capture was delivered too often and is now a dead letter", "subject", m.Subject, "deliveries", deliveries)
-	r.buried(ReasonMaxDeliveries)
-	return nil
+	_, err = r.conn.deleteMessage(ctx, r.topology.Captures.Name, m.Sequence)
+	return err
 }

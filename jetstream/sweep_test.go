@@ -156,7 +156,7 @@ func TestSweep(t *testing.T) {
 	for range 2 {
 		reapers.Go(func() { w.reaper().Run(ctx) })
 	}
-	waitFor(t, "the captures' removal", func() bool { return w.counted.Load() == 2 })
+	waitFor(t, "the captures' removal", func() bool { return mustLag(t, w.Conn).Total == 0 })
 	cancel()
 	reapers.Wait()
 	for i, d := range w.expect(t, 0, 2, 2) {
