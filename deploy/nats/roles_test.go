@@ -133,6 +133,10 @@ func (s *site) testReaping(t *testing.T, c *jetstream.Conn, source *jetstream.So
 	}()
 	select {
 	case <-buried:
+		waitFor(t, "the capture's removal from the work queue", func() bool {
+			lag, err := c.Lag(ctx, jetstream.DefaultTopology(), 1)
+			return err == nil && lag.Total == 0
+		})
 	case <-ctx.Done():
 		t.Error("a capture that was delivered too often was not moved to the dead letters")
 	}
