@@ -24,6 +24,8 @@ func exercised(t *testing.T) *prometheus.Registry {
 	w.Batch(2)
 	w.Cache(true)
 	w.Fixed(time.Second)
+	w.Latency(time.Second)
+	w.Station("demo", "A", true, 1e-6, time.Now())
 	w.Dead("bad_rate")
 	w.Retried("publish_failed")
 	NewSource(registry, func() Source { return Source{} })

@@ -22,10 +22,15 @@ type Worker struct {
 	shared     atomic.Uint64
 	runs       prometheus.Counter
 	inferences prometheus.Counter
+	latency    prometheus.Histogram
+	stations   *stations
 }
 
 // latencyBuckets reach from a cache hit to the slowest fix that anyone would wait for.
 var latencyBuckets = []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30}
+
+// waitBuckets reach further, as captures may wait for hours.
+var waitBuckets = []float64{.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200}
 
 // NewWorker registers the collectors of a worker.
 func NewWorker(r prometheus.Registerer) *Worker {
@@ -45,7 +50,11 @@ func NewWorker(r prometheus.Registerer) *Worker {
 			Name: "foxhunt_stage_duration_seconds", Buckets: latencyBuckets,
 			Help: "Time a capture spent in each stage, waiting included."}, []string{"stage"}),
 	}
-	r.MustRegister(w.duration, w.stages)
+	w.latency = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "foxhunt_fix_latency_seconds", Buckets: waitBuckets,
+		Help: "From storing a capture in the stream to its confirmed fix, by the server's clock and then the worker's: the wait included."})
+	r.MustRegister(w.duration, w.stages, w.latency)
+	w.stations = newStations(r, mostStations)
 	fromFunc(r, true, "foxhunt_cache_hits_total", "Captures whose fix came from the cache.", func() float64 { return float64(w.hits.Load()) })
 	fromFunc(r, true, "foxhunt_cache_misses_total", "Captures that were computed because the cache did not know them.", func() float64 { return float64(w.misses.Load()) })
 	fromFunc(r, true, "foxhunt_cache_shared_total", "Captures that the cache did not know, and whose fix came from the computation for the very same capture in flight.", func() float64 { return float64(w.shared.Load()) })
@@ -88,6 +97,15 @@ func (w *Worker) Cache(hit bool) {
 func (w *Worker) Fixed(took time.Duration) {
 	w.fixes.Inc()
 	w.duration.Observe(took.Seconds())
+}
+
+// Latency records the time from storing a capture to its confirmed fix; of clocks that disagree, 0 is the least.
+func (w *Worker) Latency(took time.Duration) { w.latency.Observe(max(took, 0).Seconds()) }
+
+// Station records what a fix told of a station: whether it rests on it, by how much the signal came later there than it
+// explains (s), and when the capture was stored in the stream.
+func (w *Worker) Station(network, station string, used bool, residual float64, stored time.Time) {
+	w.stations.add(network, station, used, residual, stored, time.Now())
 }
 
 // Repeated records a fix that the stream had already.
