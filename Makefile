@@ -38,7 +38,8 @@ simd: ## build with Go's vector instructions, too
 python: ## bring the packages of Python for the tests into .cache/python
 	python3 -m venv $(PYTHON)
 	$(PYTHON)/bin/pip install --quiet --disable-pip-version-check -r messages/testdata/requirements.txt \
-		-r model/modeltest/requirements.txt -r gateway/testdata/requirements.txt
+		-r model/modeltest/requirements.txt -r gateway/testdata/requirements.txt \
+		-r model/registry/testdata/requirements.txt
 
 unit: onnxruntime ## the tests, under the race detector
 	@test -n "$$FOXHUNT_PYTHON" || echo "FOXHUNT_PYTHON names no interpreter: the tests that check against msgpack, onnx and Schemathesis" \
