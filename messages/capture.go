@@ -25,6 +25,8 @@ const (
 //	session  str    optional: groups captures for those who read the fixes
 //	freq     number Hz
 //	cache    bool   optional, default true: whether a fix may come from the cache
+//	truth    map    optional: lat and lon, degrees, of an emitter whose place is known, as in a calibration. No model gets
+//	                to see it; the fix says how far off it is
 //	rx       array of 1 to 32 maps:
 //	  station  str     [A-Za-z0-9_-]{1,64}, once a capture
 //	  lat lon  number  degrees, WGS84
@@ -45,6 +47,7 @@ type Capture struct {
 	Session   string
 	Frequency float64 // Hz
 	Cache     bool
+	Truth     *Position // where the emitter is; nil where nobody knows, which is the rule
 	Receivers []Receiver
 }
 

@@ -116,6 +116,10 @@ func TestSubjects(t *testing.T) {
 	if fix, err := FixSubject(capture); err != nil || fix != "fixes.net-1.ST_1" {
 		t.Errorf("fix subject %q, %v", fix, err)
 	}
+	shadow, err := ShadowSubject(capture)
+	if err != nil || shadow != "fixes.shadow.net-1.ST_1" || !IsShadow(shadow) || IsShadow("fixes.shadows.a") || IsShadow("fixes.net.shadow") {
+		t.Errorf("shadow subject %q, %v", shadow, err)
+	}
 	if truth, err := TruthSubject("net-1", "ST_1"); err != nil || truth != "truth.net-1.ST_1" {
 		t.Errorf("truth subject %q, %v", truth, err)
 	}

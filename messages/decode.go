@@ -42,6 +42,7 @@ const (
 	keySession
 	keyFrequency
 	keyCache
+	keyTruth
 	keyReceivers
 )
 
@@ -67,6 +68,8 @@ func (c *Capture) decodeFields(r *reader, pairs int64) *Refusal {
 			c.Frequency, ref = f.number(keyFrequency, "freq")
 		case "cache":
 			c.Cache, ref = f.optionalBool(keyCache, "cache", true)
+		case "truth":
+			c.Truth, ref = f.optionalPlace(keyTruth, "truth")
 		case "rx":
 			ref = c.decodeReceivers(&f)
 		default:

@@ -82,13 +82,22 @@ func (w *mapWriter) bin(name string, b []byte) {
 
 func (c *Capture) encode(encoder *msgpack.Encoder) error {
 	w := &mapWriter{encoder: encoder}
-	w.err = encoder.EncodeMapLen(7)
+	pairs := 7
+	if c.Truth != nil {
+		pairs++
+	}
+	w.err = encoder.EncodeMapLen(pairs)
 	w.int("v", CaptureVersion)
 	w.text("id", c.ID)
 	w.text("event", c.Event)
 	w.text("session", c.Session)
 	w.float("freq", c.Frequency)
 	w.bool("cache", c.Cache)
+	if c.Truth != nil && w.key("truth") {
+		w.err = encoder.EncodeMapLen(2)
+		w.float("lat", c.Truth.Latitude)
+		w.float("lon", c.Truth.Longitude)
+	}
 	if w.key("rx") {
 		w.err = encoder.EncodeArrayLen(len(c.Receivers))
 	}

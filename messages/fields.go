@@ -10,7 +10,8 @@ type fields struct {
 	reader     *reader
 	seen       uint
 	inReceiver bool
-	index      int // of the receiver, for naming the field
+	index      int    // of the receiver, for naming the field
+	within     string // the map that the field is in, for naming it; "" for the capture itself
 }
 
 // field is a key that must be present.
@@ -44,6 +45,8 @@ func (f *fields) key() ([]byte, *Refusal) {
 // path names a field as users do: `freq`, `rx[1].rate`, and `rx[1]` for no field.
 func (f *fields) path(name string) string {
 	switch {
+	case f.within != "":
+		return f.within + "." + name
 	case !f.inReceiver:
 		return name
 	case name == "":
@@ -141,6 +144,36 @@ func (f *fields) optionalBool(bit uint, name string, absent bool) (bool, *Refusa
 		return false, f.wrongType(v, name, "a boolean")
 	}
 	return v.n == 1, nil
+}
+
+// optionalPlace reads a map of lat and lon; nil for none.
+func (f *fields) optionalPlace(bit uint, name string) (*Position, *Refusal) {
+	v, ref := f.value(bit, name)
+	switch {
+	case ref != nil || v.kind == kindNil:
+		return nil, ref
+	case v.kind != kindMap:
+		return nil, f.wrongType(v, name, "a map of lat and lon")
+	}
+	place, in := &Position{}, fields{reader: f.reader, within: name}
+	for range v.n {
+		key, ref := in.key()
+		if ref != nil {
+			return nil, ref
+		}
+		switch string(key) {
+		case "lat":
+			place.Latitude, ref = in.number(keyLatitude, "lat")
+		case "lon":
+			place.Longitude, ref = in.number(keyLongitude, "lon")
+		default:
+			ref = f.reader.skip(2)
+		}
+		if ref != nil {
+			return nil, ref
+		}
+	}
+	return place, in.require(field{keyLatitude, "lat"}, field{keyLongitude, "lon"})
 }
 
 // id reads a string, or bytes as hexadecimal digits.

@@ -23,13 +23,39 @@ type Fix struct {
 	Uncertainty Uncertainty   `json:"uncertainty"`
 	Confidence  float64       `json:"confidence"` // 0 to 1
 	Model       Model         `json:"model"`
+	Arm         string        `json:"arm,omitempty"`        // an Arm constant; fixes of older programs have none
+	Experiment  string        `json:"experiment,omitempty"` // the split that ran when the fix was made
+	Fallback    *Fallback     `json:"fallback,omitempty"`   // the challenger failed, and the champion answered
 	Budget      Budget        `json:"budget"`
 	Receivers   []FixReceiver `json:"receivers"`
 	CacheHit    bool          `json:"cache_hit"`
 	Inference   float64       `json:"inference_time_ms"` // from the capture's arrival to the fix, ms
 	Stages      Stages        `json:"stages_ms"`
-	Timestamp   Instant       `json:"timestamp"` // when the fix was made
+	Timestamp   Instant       `json:"timestamp"`       // when the fix was made
+	Truth       *FixTruth     `json:"truth,omitempty"` // where the capture said where its emitter was
 	GeoJSON     RawJSON       `json:"geojson,omitempty"`
+}
+
+// The arms: what a model was to a capture.
+const (
+	ArmChampion   = "champion"   // the model that serves
+	ArmChallenger = "challenger" // the model that serves a share of the captures instead
+	ArmShadow     = "shadow"     // a model whose fixes nobody relies on, on subjects of their own
+)
+
+// Fallback says which model should have made a fix, and why it did not.
+type Fallback struct {
+	Model    Model  `json:"model"` // all empty where the worker had not loaded it
+	Code     string `json:"code"`
+	Sentence string `json:"sentence"`
+}
+
+// FixTruth holds a fix against where the emitter was.
+type FixTruth struct {
+	Latitude  float64 `json:"latitude"`  // degrees
+	Longitude float64 `json:"longitude"` // degrees
+	Error     float64 `json:"error_m"`   // m, from the fix to the truth
+	D2        float64 `json:"d2"`        // squared Mahalanobis distance of the truth by the fix's covariance
 }
 
 // Position is a place on the WGS84 ellipsoid.
@@ -126,11 +152,28 @@ func (f *Fix) Validate() error {
 		}
 	}
 	for _, check := range []struct{ name, text string }{
-		{"capture_id", f.CaptureID}, {"network", f.Network}, {"source", f.Source},
+		{"capture_id", f.CaptureID}, {"network", f.Network}, {"source", f.Source}, {"arm", f.Arm}, {"experiment", f.Experiment},
 	} {
 		if !isName(check.text) {
 			return badName(CodeBadFix, check.name, check.text)
 		}
+	}
+	if f.Fallback != nil && !isName(f.Fallback.Code) {
+		return badName(CodeBadFix, "fallback.code", f.Fallback.Code)
+	}
+	return f.Truth.validate()
+}
+
+// validate takes no truth for a good one.
+func (t *FixTruth) validate() error {
+	switch {
+	case t == nil:
+	case !(&Position{t.Latitude, t.Longitude}).onGlobe():
+		return badFix("truth.latitude or truth.longitude", t.Latitude, "degrees on the globe")
+	case !(t.Error >= 0 && t.Error <= math.MaxFloat64):
+		return badFix("truth.error_m", t.Error, "a finite number, not below 0")
+	case !(t.D2 >= 0 && t.D2 <= math.MaxFloat64):
+		return badFix("truth.d2", t.D2, "a finite number, not below 0")
 	}
 	return nil
 }
@@ -147,10 +190,13 @@ func badFix(name string, x float64, want string) *Refusal {
 	return refuse(CodeBadFix, "%.100s is %g; want %s", name, x, want)
 }
 
-// SameFix reports whether two fixes say the same: equal but for the times it took to make
-// them and whether they came from the cache.
+// SameFix reports whether two fixes say the same: equal but for the times it took to make them and the way they came
+// about, from the cache or not, in this arm or that.
 func SameFix(a, b *Fix) bool {
 	x, y := a.withoutTimes(), b.withoutTimes()
+	if (a.Truth == nil) != (b.Truth == nil) || a.Truth != nil && *a.Truth != *b.Truth {
+		return false
+	}
 	if len(a.Receivers) != len(b.Receivers) || string(a.GeoJSON) != string(b.GeoJSON) {
 		return false
 	}

@@ -23,6 +23,34 @@ func goodFix() *Fix {
 		Receivers: []FixReceiver{{"HB9ODP", true, -1e-6}, {"JO51xl", false, 0}},
 		CacheHit:  true, Inference: 4.5, Stages: Stages{0.001, 1, 0.25, 3, 0.125},
 		Timestamp: 1767323045000000000, GeoJSON: RawJSON(`{"type":"Feature"}`),
+		Arm: ArmChampion, Experiment: "grid-2", Fallback: &Fallback{Model{"net", "7", "cd"}, "bad_output", "the position is not finite"},
+		Truth: &FixTruth{50.016, 9, 803.5, 0.0625},
+	}
+}
+
+// olderFix is what a program wrote that knew of no arms.
+func olderFix() *Fix {
+	f := goodFix()
+	f.Arm, f.Experiment, f.Fallback, f.Truth = "", "", nil, nil
+	return f
+}
+
+// TestOlderFix: what a program without arms wrote reads as it was, and is written the same.
+func TestOlderFix(t *testing.T) {
+	for _, contentType := range []string{ContentTypeJSON, ContentTypeMsgpack} {
+		want := olderFix()
+		b, err := want.Encode(contentType)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"arm", "experiment", "fallback", "truth"} {
+			if strings.Contains(string(b), name) {
+				t.Errorf("%s: %q has %s", contentType, b, name)
+			}
+		}
+		if got, err := DecodeFix(contentType, b); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: decoded %+v, %v; want %+v", contentType, got, err, want)
+		}
 	}
 }
 
@@ -50,10 +78,12 @@ func TestFixNames(t *testing.T) {
 		`"uncertainty":{"sigma_x":5000.5,"sigma_y":4500,"theta":30.25,"confidence_interval":0.95,"covariance_xy":-12.5,` +
 		`"semi_major_m":13000,"semi_minor_m":11000,"area_m2":450000000},"confidence":1,` +
 		`"model":{"name":"grid","version":"1","digest":"abababababababababababababababababababababababababababababababab"},` +
+		`"arm":"champion","experiment":"grid-2","fallback":{"model":{"name":"net","version":"7","digest":"cd"},"code":"bad_output",` +
+		`"sentence":"the position is not finite"},` +
 		`"budget":{"propagation_s":0.000015,"source":"lf"},` +
 		`"receivers":[{"station":"HB9ODP","used":true,"residual":-0.000001},{"station":"JO51xl","used":false,"residual":0}],` +
 		`"cache_hit":true,"inference_time_ms":4.5,"stages_ms":{"decode":0.001,"preprocess":1,"cache":0.25,"model":3,"ellipse":0.125},` +
-		`"timestamp":"2026-01-02T03:04:05Z","geojson":{"type":"Feature"}}`
+		`"timestamp":"2026-01-02T03:04:05Z","truth":{"latitude":50.016,"longitude":9,"error_m":803.5,"d2":0.0625},"geojson":{"type":"Feature"}}`
 	got, err := goodFix().Encode("")
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +147,12 @@ func TestFixValidate(t *testing.T) {
 		"a receiver's station":            func(f *Fix) { f.Receivers[1].Station = "a b" },
 		"capture_id":                      func(f *Fix) { f.CaptureID = strings.Repeat("a", 65) },
 		"the fix cannot be written":       func(f *Fix) { f.GeoJSON = RawJSON("{") },
+		"arm":                             func(f *Fix) { f.Arm = "\x1b[2J" },
+		"experiment":                      func(f *Fix) { f.Experiment = "a b" },
+		"fallback.code":                   func(f *Fix) { f.Fallback.Code = "a b" },
+		"truth.latitude":                  func(f *Fix) { f.Truth.Latitude = 91 },
+		"truth.error_m":                   func(f *Fix) { f.Truth.Error = math.NaN() },
+		"truth.d2":                        func(f *Fix) { f.Truth.D2 = math.Inf(1) },
 	}
 	for words, bend := range cases {
 		f := goodFix()
@@ -158,6 +194,7 @@ func TestDecodeFixRefusesBadGeoJSONAndTimes(t *testing.T) {
 func TestSameFix(t *testing.T) {
 	a, b := goodFix(), goodFix()
 	b.CacheHit, b.Inference, b.Stages, b.Timestamp = false, 9, Stages{}, 1
+	b.Arm, b.Experiment, b.Fallback = ArmChallenger, "another", nil
 	if !SameFix(a, b) {
 		t.Error("fixes that differ in their times only are not the same")
 	}
@@ -165,6 +202,7 @@ func TestSameFix(t *testing.T) {
 		func(f *Fix) { f.CaptureID = "x" }, func(f *Fix) { f.Position.Latitude++ }, func(f *Fix) { f.Uncertainty.Theta++ },
 		func(f *Fix) { f.Model.Digest = "" }, func(f *Fix) { f.Receivers[1].Used = true }, func(f *Fix) { f.Receivers = f.Receivers[:1] },
 		func(f *Fix) { f.GeoJSON = nil }, func(f *Fix) { f.Time++ }, func(f *Fix) { f.Budget.Propagation = 1 },
+		func(f *Fix) { f.Truth = nil }, func(f *Fix) { f.Truth.D2++ },
 	}
 	for i, bend := range bends {
 		b := goodFix()
@@ -177,8 +215,8 @@ func TestSameFix(t *testing.T) {
 
 // Whoever adds a field to Fix must decide whether SameFix compares it.
 func TestSameFixKnowsEveryField(t *testing.T) {
-	compared := reflect.TypeFor[fixCore]().NumField() + len([]string{"Receivers", "GeoJSON"})
-	left := len([]string{"CacheHit", "Inference", "Stages", "Timestamp"})
+	compared := reflect.TypeFor[fixCore]().NumField() + len([]string{"Receivers", "GeoJSON", "Truth"})
+	left := len([]string{"CacheHit", "Inference", "Stages", "Timestamp", "Arm", "Experiment", "Fallback"})
 	if n := reflect.TypeFor[Fix]().NumField(); n != compared+left {
 		t.Errorf("Fix has %d fields, SameFix knows %d", n, compared+left)
 	}

@@ -17,6 +17,9 @@ func FuzzDecodeCapture(f *testing.F) {
 		small.Receivers[i].IQ = small.Receivers[i].IQ[:small.Receivers[i].Format.BytesPerSample()]
 	}
 	f.Add(encode(f, small))
+	calibration := goldenMinimal()
+	calibration.Truth = &Position{Latitude: 1, Longitude: 2}
+	f.Add(encode(f, calibration))
 	for _, msg := range evilMessages() {
 		f.Add(msg[:min(len(msg), 200)])
 	}
@@ -52,6 +55,11 @@ func FuzzDecodeFix(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(text, true)
+	packed, err := goodFix().Encode(ContentTypeMsgpack)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(packed, false)
 	f.Add(golden(f, "fix.msgpack"), false)
 	for _, msg := range evilMessages() {
 		f.Add(msg[:min(len(msg), 200)], false)

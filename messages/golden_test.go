@@ -72,7 +72,7 @@ func TestDecodeGoldenFix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := goodFix(); !reflect.DeepEqual(got, want) {
+	if want := olderFix(); !reflect.DeepEqual(got, want) {
 		t.Errorf("the fix reads\n%+v\nwant\n%+v", got, want)
 	}
 }

@@ -58,5 +58,6 @@ const (
 	CodeBadContentType = "bad_content_type" // a content type that no fix is written in
 	CodeBadFix         = "bad_fix"          // a fix does not decode, or a number or name in it is impossible
 	CodeBadDeadLetter  = "bad_dead_letter"  // the headers of a dead letter do not describe one
-	CodeBadTruth       = "bad_truth"        // a truth message does not decode, its position is off the globe, or a name in it is no token
+	CodeBadTruth       = "bad_truth"        // a truth message does not decode, a true position is off the globe, or a name in the message is no token
+	CodeReserved       = "reserved_network" // a network has a name that is not to be had: ShadowNetwork
 )

@@ -135,6 +135,12 @@ func captureCases(t *testing.T) []refusalCase {
 		{CodeBadFormat, `rx[0].fmt is "cs16"`, bentCapture(t, setRx("fmt", "cs16"))},
 		{CodeBadIQLength, "rx[0].iq is empty", bentCapture(t, setRx("iq", []byte{}))},
 		{CodeBadIQLength, "rx[0].iq has 3 bytes", bentCapture(t, setRx("iq", []byte{1, 2, 3}))},
+		{CodeBadTruth, "truth is 90.5, 0; want degrees", bentCapture(t, set("truth", map[string]any{"lat": 90.5, "lon": 0}))},
+		{CodeBadTruth, "truth is 0, NaN", bentCapture(t, set("truth", map[string]any{"lat": 0, "lon": math.NaN()}))},
+		{CodeBadTruth, "truth is 0, -Inf", bentCapture(t, set("truth", map[string]any{"lat": 0, "lon": math.Inf(-1)}))},
+		{CodeMissingField, "truth.lon is missing", bentCapture(t, set("truth", map[string]any{"lat": 1}))},
+		{CodeBadType, "truth is a string; want a map", bentCapture(t, set("truth", "here"))},
+		{CodeBadType, "truth.lat is a string", bentCapture(t, set("truth", map[string]any{"lat": "north", "lon": 1}))},
 		{CodeBadSamples, "sample 0 of station c_3 is 0+NaNi", nanError},
 		{CodeBadSamples, "sample 0 of station c_3", r.Split(make([]float32, 1), make([]float32, 1))},
 	}
@@ -144,6 +150,9 @@ func otherCases() []refusalCase {
 	_, noFixSubject := FixSubject("captures.a")
 	_, badToken := CaptureSubject("net", "a.b")
 	_, badNetwork := TruthSubject("", "a")
+	_, _, shadow := ParseSubject("captures.shadow.a")
+	_, shadowCapture := CaptureSubject(ShadowNetwork, "a")
+	_, noShadowSubject := ShadowSubject("captures.shadow.a")
 	_, noJSON := DecodeFix("", []byte("{"))
 	_, noMsgpack := DecodeFix(ContentTypeMsgpack, []byte{0x81, 0xa1, 'v', 0xa1, 'x'})
 	_, emptyFix := DecodeFix("", nil)
@@ -159,6 +168,9 @@ func otherCases() []refusalCase {
 		{CodeBadSubject, "captures.<network>.<source>", noFixSubject},
 		{CodeBadSubject, `source "a.b"`, badToken},
 		{CodeBadSubject, `network ""`, badNetwork},
+		{CodeReserved, "fixes.shadow.*.*", shadow},
+		{CodeReserved, "another name", shadowCapture},
+		{CodeReserved, "shadow", noShadowSubject},
 		{CodeBadFix, "JSON", noJSON},
 		{CodeBadFix, "msgpack", noMsgpack},
 		{CodeEmpty, "fix", emptyFix},

@@ -10,6 +10,16 @@ const (
 	TruthPrefix   = "truth"
 )
 
+// ShadowNetwork is a name that no network may have: it stands where a fix's subject has the network when the fix is a
+// shadow's, which nobody is to take for the capture's fix.
+const ShadowNetwork = "shadow"
+
+// What to subscribe to. A wildcard stands for one token, so that no fix of a shadow matches AllFixes.
+const (
+	AllFixes   = FixPrefix + ".*.*"
+	AllShadows = FixPrefix + "." + ShadowNetwork + ".*.*"
+)
+
 // MaxTokenLength bounds a network's, a source's and a station's name.
 const MaxTokenLength = 64
 
@@ -32,6 +42,21 @@ func FixSubject(captureSubject string) (string, error) {
 	return subject(FixPrefix, network, source)
 }
 
+// ShadowSubject is fixes.shadow.<network>.<source> for a capture's subject.
+func ShadowSubject(captureSubject string) (string, error) {
+	network, source, err := ParseSubject(captureSubject)
+	if err != nil {
+		return "", err
+	}
+	return FixPrefix + "." + ShadowNetwork + "." + network + "." + source, nil
+}
+
+// IsShadow reports whether a fix on the subject is a shadow's. None may be made of anything but the subject: whoever may
+// publish there says what the fix says.
+func IsShadow(fixSubject string) bool {
+	return strings.HasPrefix(fixSubject, FixPrefix+"."+ShadowNetwork+".")
+}
+
 // DeadInvalid is the subject of the dead letters of messages on subjects that ParseSubject refuses.
 const DeadInvalid = DeadPrefix + "." + CapturePrefix + ".invalid"
 
@@ -50,7 +75,17 @@ func ParseSubject(captureSubject string) (network, source string, err error) {
 	if len(tokens) != 3 || tokens[0] != CapturePrefix || !validToken(tokens[1]) || !validToken(tokens[2]) {
 		return "", "", refuse(CodeBadSubject, "subject %.200q is not %s.<network>.<source>", captureSubject, CapturePrefix)
 	}
+	if err := notReserved(tokens[1]); err != nil {
+		return "", "", err
+	}
 	return tokens[1], tokens[2], nil
+}
+
+func notReserved(network string) error {
+	if network == ShadowNetwork {
+		return refuse(CodeReserved, "no network may have the name %s: %s holds what shadow models say; give it another name", network, AllShadows)
+	}
+	return nil
 }
 
 // ValidateToken checks a network's, source's or station's name: 1 to 64 of A-Z a-z 0-9 _ -.
@@ -66,6 +101,9 @@ func subject(prefix, network, source string) (string, error) {
 		return "", err
 	}
 	if err := ValidateToken("source", source); err != nil {
+		return "", err
+	}
+	if err := notReserved(network); err != nil {
 		return "", err
 	}
 	return prefix + "." + network + "." + source, nil

@@ -38,6 +38,8 @@ func (c *Capture) Validate() error {
 		return refuse(CodeNoReceivers, "rx is empty; want 1 to %d receivers", MaxReceivers)
 	case len(c.Receivers) > MaxReceivers:
 		return tooManyReceivers(int64(len(c.Receivers)))
+	case c.Truth != nil && !c.Truth.onGlobe():
+		return refuse(CodeBadTruth, "truth is %g, %g; want degrees on the globe", c.Truth.Latitude, c.Truth.Longitude)
 	}
 	if err := validateText("event", c.Event); err != nil {
 		return err
@@ -52,6 +54,8 @@ func (c *Capture) Validate() error {
 	}
 	return nil
 }
+
+func (p *Position) onGlobe() bool { return math.Abs(p.Latitude) <= 90 && math.Abs(p.Longitude) <= 180 }
 
 func validateText(name, s string) error {
 	if len(s) > MaxTextBytes || !utf8.ValidString(s) {
