@@ -25,7 +25,7 @@ var rooms = map[string][]string{
 	"rollout":                 {},
 	"metrics":                 {"github.com/prometheus"},
 	"gateway":                 {"messages", "golang.org/x/sync"},
-	"model":                   {"contract", "dsp", "github.com/yalue/onnxruntime_go", "google.golang.org/protobuf"},
+	"model":                   {"contract", "dsp", "github.com/yalue/onnxruntime_go", "google.golang.org/protobuf", "golang.org/x/sys"},
 	"model/graph":             {"google.golang.org/protobuf"},
 	"model/grid":              {"model/graph", "contract", "dsp"},
 	"model/modeltest":         {"model", "model/graph", "contract", "dsp", "google.golang.org/protobuf"},
@@ -36,6 +36,7 @@ var rooms = map[string][]string{
 	"chaos":                   {"messages", "jetstream", "model/modeltest", "github.com/nats-io"},
 	"loadtest":                {"messages", "jetstream", "sim", "geo", "github.com/HdrHistogram/hdrhistogram-go"},
 	"evaluate":                {"sim", "features", "contract", "model", "geo", "messages", "dsp", "golang.org/x/sync"},
+	"examples":                {}, // clients in other languages, and their tests
 	"deploy/nats":             {}, // configuration, and its tests
 }
 

@@ -20,6 +20,8 @@ const (
 	BadRuntime     = "bad_runtime"     // the library does not load, or is too old
 	AlreadyStarted = "already_started" // a process has one runtime, and it is started
 	InUse          = "in_use"          // the runtime still has models
+	NoProvider     = "no_provider"     // the library cannot run on the provider that was asked for
+	BadOptions     = "bad_options"     // the options are not ones that a session can have
 	Closed         = "closed"          // the model or the runner was closed
 	Unreadable     = "unreadable"      // the model's file cannot be read
 	TooLarge       = "too_large"       // the model is larger than MaxModelBytes

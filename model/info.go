@@ -31,6 +31,8 @@ type Info struct {
 	Opsets   map[string]int64   `json:"opsets"` // by domain; "" is the standard one
 	Metadata map[string]string  `json:"metadata,omitempty"`
 	Runtime  string             `json:"runtime"` // ONNX Runtime's version
+
+	Optimized bool `json:"optimized"` // loaded from its optimised form on the disk
 }
 
 // info is what the file says of itself. The model's source may know a name and a version better.

@@ -20,11 +20,16 @@ const MaxModelBytes = 512 << 20
 // maxSidecarBytes bounds a contract's file.
 const maxSidecarBytes = 1 << 20
 
-// Options are what a model's source knows of a model beyond its bytes.
+// Options are what a model's source knows of a model beyond its bytes, and how it is to be loaded.
 type Options struct {
 	Name    string // "" for what the model says
 	Version string // "" for what the model says
 	Sidecar []byte // the contract, for a model that carries none
+
+	Threads      int      // of one run; 0 for 1, as workers run many at once
+	Provider     Provider // "" for CPU
+	OptimizedDir string   // the user's own folder that keeps optimised models from start to start; "" for none
+	Beside       bool     // another model serves: load at a low priority
 }
 
 // Model is a loaded model. Its methods may be called from several goroutines.
@@ -89,6 +94,9 @@ func readFile(path string, limit int64) ([]byte, error) {
 // the model's metadata under [contract.MetadataKey], else the sidecar, else the plain one if the model has its shape.
 // Close the model when done. Errors are of type [*Error].
 func (r *Runtime) Load(data []byte, options Options) (*Model, error) {
+	if err := options.validate(); err != nil {
+		return nil, err
+	}
 	if len(data) > MaxModelBytes {
 		return nil, refuse(TooLarge, "the model has %d bytes; at most %d are read", len(data), MaxModelBytes)
 	}
@@ -110,44 +118,64 @@ func (r *Runtime) Load(data []byte, options Options) (*Model, error) {
 	digest := sha256.Sum256(data)
 	m.info = h.info(options)
 	m.info.Digest, m.info.Bytes, m.info.Contract, m.info.Runtime = hex.EncodeToString(digest[:]), len(data), c, r.Version()
-	if err := m.open(data); err != nil {
+	if err := m.open(data, options); err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-// open makes the session: all graph optimisations, and one thread a run, because workers run many at once.
-func (m *Model) open(data []byte) error {
+// open makes the session.
+func (m *Model) open(data []byte, options Options) error {
 	if err := m.runtime.retain(); err != nil {
 		return err
 	}
-	session, err := newSession(data)
-	if err != nil {
-		m.runtime.release()
-		return refuse(BadModel, "ONNX Runtime refuses the model: %v", err)
+	var err error
+	load := func() { m.session, err = m.newSession(data, options) }
+	// Threads that the library starts inherit the priority for good, so it stays as it is where there are any.
+	if options.Beside && options.Threads == 1 && options.Provider == CPU {
+		aside(load)
+	} else {
+		load()
 	}
-	m.session = session
-	return nil
+	if err == nil {
+		return nil
+	}
+	m.runtime.release()
+	if refused := (*Error)(nil); errors.As(err, &refused) {
+		return refused
+	}
+	return refuse(BadModel, "ONNX Runtime refuses the model: %s", firstLine(err))
 }
 
-func newSession(data []byte) (*ort.DynamicAdvancedSession, error) {
-	options, err := ort.NewSessionOptions()
-	if err != nil {
-		return nil, err
+// newSession makes a session with all graph optimisations, or of the model that they gave another time. The folder of
+// those is a help only: whatever fails there is no error.
+func (m *Model) newSession(data []byte, options Options) (*ort.DynamicAdvancedSession, error) {
+	full := session{threads: options.Threads, provider: options.Provider, level: ort.GraphOptimizationLevelEnableAll}
+	if options.OptimizedDir == "" || options.Provider != CPU {
+		return full.open(data)
 	}
-	defer options.Destroy()
-	err = errors.Join(
-		options.SetGraphOptimizationLevel(ort.GraphOptimizationLevelEnableAll),
-		options.SetExecutionMode(ort.ExecutionModeSequential),
-		options.SetIntraOpNumThreads(1),
-		options.SetInterOpNumThreads(1),
-		options.SetLogSeverityLevel(ort.LoggingLevelFatal),
-	)
-	if err != nil {
-		return nil, err
+	place := newOptimized(options.OptimizedDir, m.info.Digest, m.info.Runtime)
+	if before, ok := place.read(); ok {
+		done := full
+		done.level = ort.GraphOptimizationLevelDisableAll
+		if opened, err := done.open(before); err == nil {
+			m.info.Optimized = true
+			return opened, nil
+		}
 	}
-	// Runs bind inputs and outputs by name, so the session needs no names of its own.
-	return ort.NewDynamicAdvancedSessionWithONNXData(data, nil, nil, options)
+	draft, err := place.draft()
+	if err != nil {
+		return full.open(data)
+	}
+	defer os.Remove(draft)
+	saving := full
+	saving.saveTo = draft
+	opened, err := saving.open(data)
+	if err != nil {
+		return full.open(data) // it may be the disk; if it is the model, this says so
+	}
+	_ = place.keep(draft)
+	return opened, nil
 }
 
 // Info describes the model.
