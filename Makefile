@@ -11,7 +11,7 @@ CHAOS ?= -chaos.captures 3000 -chaos.duration 20s -chaos.settle 3m
 PYTHON := .cache/python
 export FOXHUNT_PYTHON ?= $(wildcard $(CURDIR)/$(PYTHON)/bin/python)
 
-.PHONY: help run build onnxruntime python test lint unit simd fuzz bench chaos
+.PHONY: help run build onnxruntime python node test lint unit simd fuzz bench chaos
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -38,8 +38,12 @@ simd: ## build with Go's vector instructions, too
 python: ## bring the packages of Python for the tests into .cache/python
 	python3 -m venv $(PYTHON)
 	$(PYTHON)/bin/pip install --quiet --disable-pip-version-check -r messages/testdata/requirements.txt \
-		-r model/modeltest/requirements.txt -r gateway/testdata/requirements.txt \
+		-r model/modeltest/requirements.txt -r gateway/testdata/requirements.txt -r examples/station/requirements.txt \
 		-r model/registry/testdata/requirements.txt
+
+node: ## bring the packages of the examples in JavaScript
+	npm ci --silent --prefix examples/dashboard
+	npm ci --silent --prefix examples/asyncapi
 
 unit: onnxruntime ## the tests, under the race detector
 	@test -n "$$FOXHUNT_PYTHON" || echo "FOXHUNT_PYTHON names no interpreter: the tests that check against msgpack, onnx and Schemathesis" \

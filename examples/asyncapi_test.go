@@ -1,0 +1,155 @@
+package examples_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// TestAsyncAPI holds docs/asyncapi.yaml against AsyncAPI's own schema, and every kind of message that a real run sends
+// against the document.
+func TestAsyncAPI(t *testing.T) {
+	t.Parallel()
+	python, node, foxhunt := pythonWithPackages(t), nodeWithModules(t), buildFoxhunt(t)
+	for _, format := range []string{"json", "msgpack"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, "all")
+			wire := tap(t, s)
+			login := []string{"--nats", s.url, "--nats-nkey", s.key("all")}
+			worker := foxhunt.start(t, append(login, "worker", "--http-listen", "127.0.0.1:0", "--bundles", "*.*", "--fix-format", format, "--geojson")...)
+			worker.says(t, `msg="worker ready"`)
+			wire.publish(t, "captures.turin.bundle", "no capture")
+			wire.publish(t, "captures.turin", "no capture's subject")
+			python.start(t, "station/station.py", "--nats", s.url, "--nkey", s.key("all"), "--count", "2", "--session", "s1").succeeds(t)
+			foxhunt.start(t, append(login, "simulate", "--rate", "20")...) // until the test ends
+			kinds := map[string]int{"captures": 4, "fixes": 4, "dead": 1, "deadInvalid": 1, "truth": 2}
+			lines := wire.until(t, func(subjects []string) bool {
+				return count(subjects, "fixes.") >= 5 && count(subjects, "dead.") >= 2 && count(subjects, "truth.") >= 2
+			})
+			said, err := validate(node, lines)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, said)
+			}
+			for kind, least := range kinds {
+				if n := strings.Count(said, "ok "+kind+"\n"); n < least {
+					t.Errorf("%d messages of %s were validated, want at least %d:\n%s", n, kind, least, said)
+				}
+			}
+		})
+	}
+}
+
+// A message that is not as the document says is found.
+func TestAsyncAPIRefuses(t *testing.T) {
+	t.Parallel()
+	node := nodeWithModules(t)
+	for _, message := range []letter{
+		{"fixes.dcf.dcf77", map[string]string{"Content-Type": "application/json", "Nats-Msg-Id": "x"}, []byte(`{"v":1}`)},
+		{"captures.dcf.dcf77", map[string]string{}, []byte("\x81\xa1v\x02")},
+		{"dead.captures.dcf.dcf77", map[string]string{"Foxhunt-Reason": "empty"}, []byte("x")},
+		{"elsewhere.dcf", map[string]string{}, []byte("x")},
+	} {
+		line, _ := json.Marshal(message)
+		said, err := validate(node, line)
+		if err == nil || !strings.Contains(said, message.Subject) {
+			t.Errorf("%s: %v, %s", message.Subject, err, said)
+		}
+	}
+}
+
+func count(subjects []string, prefix string) (n int) {
+	for _, s := range subjects {
+		if strings.HasPrefix(s, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+func validate(node program, lines []byte) (string, error) {
+	command := exec.Command(node.path, "asyncapi/validate.js", "../docs/asyncapi.yaml")
+	command.Stdin = bytes.NewReader(lines)
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+// letter is a message as validate.js reads it.
+type letter struct {
+	Subject string            `json:"subject"`
+	Headers map[string]string `json:"headers"`
+	Data    []byte            `json:"data"`
+}
+
+// wiretap hears all that goes over foxhunt's subjects.
+type wiretap struct {
+	connection   *nats.Conn
+	subscription *nats.Subscription
+}
+
+func tap(t *testing.T, s *site) wiretap {
+	t.Helper()
+	key, err := nats.NkeyOptionFromSeed(s.key("all"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	connection, err := nats.Connect(s.url, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(connection.Close)
+	subscription, err := connection.SubscribeSync(">")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wiretap{connection, subscription}
+}
+
+func (w wiretap) publish(t *testing.T, subject, text string) {
+	t.Helper()
+	if err := w.connection.Publish(subject, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until hears messages until enough says that they are, and returns them, a line each, without those that are captures to be
+// refused.
+func (w wiretap) until(t *testing.T, enough func(subjects []string) bool) []byte {
+	t.Helper()
+	var lines bytes.Buffer
+	var subjects []string
+	for deadline := time.Now().Add(patience); !enough(subjects); {
+		m, err := w.subscription.NextMsg(time.Until(deadline))
+		if err != nil {
+			t.Fatalf("%v; heard were %q", err, subjects)
+		}
+		if !slices.Contains([]string{"captures", "fixes", "dead", "truth"}, strings.Split(m.Subject, ".")[0]) || bytes.HasPrefix(m.Data, []byte("no capture")) && strings.HasPrefix(m.Subject, "captures.") {
+			continue
+		}
+		subjects = append(subjects, m.Subject)
+		line, err := json.Marshal(letter{m.Subject, maps.Collect(firsts(m.Header)), m.Data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines.Write(append(line, '\n'))
+	}
+	return lines.Bytes()
+}
+
+// firsts are the headers with the first value of each.
+func firsts(h nats.Header) func(yield func(string, string) bool) {
+	return func(yield func(string, string) bool) {
+		for name := range h {
+			if !yield(name, h.Get(name)) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package examples_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestExamples has the station in Python and the dashboard in JavaScript at the two ends of a real server, which asks for
+// keys, and a real worker: where the dashboard says the transmitter is, there the station had put it.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	python, node, foxhunt := pythonWithPackages(t), nodeWithModules(t), buildFoxhunt(t)
+	for _, format := range []string{"json", "msgpack"} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			s := startServer(t, "station", "dashboard", "worker")
+			worker := foxhunt.start(t, "worker", "--nats", s.url, "--nats-nkey", s.key("worker"), "--http-listen", "127.0.0.1:0",
+				"--bundles", "turin.bundle", "--fix-format", format)
+			worker.says(t, `msg="worker ready"`)
+			picture := filepath.Join(t.TempDir(), "map.svg")
+			dashboard := node.start(t, "dashboard/dashboard.js", "--nats", s.url, "--nkey", s.key("dashboard"), "--count", "3", "--svg", picture)
+			dashboard.says(t, "listening on fixes.*.*")
+			station := python.start(t, "station/station.py", "--nats", s.url, "--nkey", s.key("station"), "--count", "3", "--seed", "7")
+			station.succeeds(t)
+			dashboard.succeeds(t)
+			t.Logf("the station printed\n%sthe dashboard\n%s", station.out.String(), dashboard.out.String())
+
+			fixes := fixLine.FindAllStringSubmatch(dashboard.out.String(), -1)
+			if len(fixes) != 3 {
+				t.Fatalf("the dashboard understood %d of 3 fixes", len(fixes))
+			}
+			for _, fix := range fixes {
+				north, east := (number(t, fix[1])-45.07)*111_195, (number(t, fix[2])-7.69)*78_700
+				if major := number(t, fix[3]); north*north+east*east > 100*100 || major > 300 || major < 3 {
+					t.Errorf("%q is %.0f m north and %.0f m east of the transmitter", fix[0], north, east)
+				}
+			}
+			checkPicture(t, picture)
+		})
+	}
+}
+
+var fixLine = regexp.MustCompile(`(?m)^\S+Z turin/bundle 145\.5000 MHz (-?[\d.]+) (-?[\d.]+) 95 % in (\d+) x \d+ m confidence [\d.]+, [34] of 4 receivers, grid \S+$`)
+
+// A station whose key the server does not know ends with an error, and does not hang.
+func TestStationRefused(t *testing.T) {
+	t.Parallel()
+	python := pythonWithPackages(t)
+	s := startServer(t, "station")
+	newKey(t, s.key("stranger"))
+	station := python.start(t, "station/station.py", "--nats", s.url, "--nkey", s.key("stranger"))
+	if err := station.wait(t); err == nil || !strings.Contains(station.log.String(), "Authorization Violation") || strings.Contains(station.log.String(), "Traceback") {
+		t.Errorf("the station ended with %v, and said\n%s", err, station.log.String())
+	}
+}
+
+// A station that publishes where no stream is says so.
+func TestStationWithoutStream(t *testing.T) {
+	t.Parallel()
+	python := pythonWithPackages(t)
+	s := startServer(t, "station")
+	station := python.start(t, "station/station.py", "--nats", s.url, "--nkey", s.key("station"))
+	if err := station.wait(t); err == nil || !strings.Contains(station.log.String(), "no response from stream") || strings.Contains(station.log.String(), "Traceback") {
+		t.Errorf("the station ended with %v, and said\n%s", err, station.log.String())
+	}
+}
+
+func number(t *testing.T, text string) float64 {
+	t.Helper()
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func checkPicture(t *testing.T, path string) {
+	t.Helper()
+	svg, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(svg), "<ellipse "); n != 3 || strings.Contains(string(svg), "NaN") {
+		t.Errorf("the picture has %d ellipses:\n%s", n, svg)
+	}
+}

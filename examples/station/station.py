@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""A station for foxhunt in Python: makes captures of IQ samples and publishes them to NATS JetStream.
+
+    pip install -r requirements.txt
+    foxhunt up &                          # a server and a worker
+    python station.py --count 5
+
+What hears the transmitter here is simulated: four receivers around Turin with clocks of their own. To send what your
+receivers heard, replace `hear` and keep `receiver`, `capture` and `publish`: they are all that a station needs to know
+of foxhunt. docs/wire.md draws the bytes, docs/messages.md tells what each key means.
+"""
+
+import argparse
+import asyncio
+import secrets
+import ssl
+import sys
+import time
+
+import msgpack
+import nats
+import numpy as np
+from nats.js.errors import APIError
+
+LIGHT = 299_792_458.0  # m/s
+FREQUENCY = 145.5e6  # Hz, of the receivers' centre
+RATE = 250_000.0  # samples a second
+LENGTH = 25_000  # samples: a tenth of a second
+CLOCK_SIGMA = 30e-9  # s, standard deviation of a receiver's clock: a GNSS-disciplined one
+TRANSMITTER = (45.07, 7.69, 250.0)  # degrees north and east, metres
+RECEIVERS = {
+    "superga": (45.0807, 7.7674, 670.0),
+    "rivoli": (45.0703, 7.5147, 390.0),
+    "moncalieri": (44.9990, 7.6830, 260.0),
+    "venaria": (45.1350, 7.6290, 280.0),
+}
+
+
+def receiver(station, place, t0_ns, iq, rate=RATE, sigma_ns=CLOCK_SIGMA * 1e9, gain=0.0):
+    """One receiver of a capture. iq: complex samples of magnitude 1 at most, the first one taken at t0_ns (Unix time)."""
+    pairs = np.empty(2 * len(iq), np.float64)
+    pairs[0::2], pairs[1::2] = iq.real, iq.imag
+    samples = np.clip(np.round(pairs * 32768), -32768, 32767).astype("<i2")
+    lat, lon, alt = place
+    return {
+        "station": station, "lat": lat, "lon": lon, "alt": alt,
+        "t0": int(t0_ns), "sigma": float(sigma_ns), "rate": float(rate), "gain": float(gain),
+        "fmt": "ci16_le", "iq": samples.tobytes(),
+    }
+
+
+def capture(receivers, frequency=FREQUENCY, session=""):
+    """A capture's id and its bytes. The id is random: nobody may be able to guess it."""
+    name = secrets.token_urlsafe(18)
+    body = {"v": 1, "id": name, "freq": float(frequency), "rx": receivers}
+    if session:
+        body["session"] = session
+    return name, msgpack.packb(body)
+
+
+async def publish(stream, subject, name, body, attempts=5):
+    """Stores a capture and returns the server's answer. As the id goes along, an attempt too many is stored once."""
+    for attempt in range(attempts):
+        try:
+            return await stream.publish(subject, body, timeout=10, headers={"Nats-Msg-Id": name})
+        except APIError as refusal:  # the server's own word, such as: too many captures of this subject wait
+            sys.exit(f"{subject}: refused: {refusal.description}")
+        except (nats.errors.Error, asyncio.TimeoutError):  # no server, or no answer: try again
+            if attempt == attempts - 1:
+                raise
+            await asyncio.sleep(2**attempt / 4)
+
+
+def ecef(place):
+    """WGS84 degrees and metres to metres from the Earth's centre."""
+    lat, lon = np.radians(place[0]), np.radians(place[1])
+    a, e2 = 6378137.0, 6.69437999014e-3
+    n = a / np.sqrt(1 - e2 * np.sin(lat) ** 2)
+    horizontal = (n + place[2]) * np.cos(lat)
+    return np.array([horizontal * np.cos(lon), horizontal * np.sin(lon), (n * (1 - e2) + place[2]) * np.sin(lat)])
+
+
+def hear(random):
+    """Four receivers hear the same 150 kHz of noise, each after the time light needs, and by a clock of its own."""
+    now = time.time_ns()
+    frequencies = np.fft.fftfreq(LENGTH, 1 / RATE)
+    spectrum = random.normal(size=LENGTH) + 1j * random.normal(size=LENGTH)
+    spectrum[np.abs(frequencies) > 75e3] = 0
+    for station, place in RECEIVERS.items():
+        began = now + int(random.integers(0, 100_000))  # receivers do not begin at the same nanosecond
+        path = np.linalg.norm(ecef(place) - ecef(TRANSMITTER)) / LIGHT
+        wrong = random.normal(scale=CLOCK_SIGMA)  # its clock is late by this much
+        delay = path - (began - now) * 1e-9 + wrong
+        iq = np.fft.ifft(spectrum * np.exp(-2j * np.pi * (frequencies * delay + FREQUENCY * path)))
+        iq /= 4 * np.std(iq)
+        iq += random.normal(scale=0.02, size=LENGTH) + 1j * random.normal(scale=0.02, size=LENGTH)
+        yield receiver(station, place, began, iq)
+
+
+async def complain(error):
+    print(f"station.py: {error}", file=sys.stderr, flush=True)
+
+
+async def run(options):
+    tls = ssl.create_default_context(cafile=options.ca) if options.ca else None
+    connection = await nats.connect(
+        options.nats, name="station.py", nkeys_seed=options.nkey, tls=tls, inbox_prefix=options.inbox.encode(),
+        max_reconnect_attempts=5, reconnect_time_wait=1, error_cb=complain,
+    )
+    try:
+        random = np.random.default_rng(options.seed)
+        subject = f"captures.{options.network}.{options.source}"
+        for _ in range(options.count):
+            name, body = capture(list(hear(random)), session=options.session)
+            stored = await publish(connection.jetstream(), subject, name, body)
+            print(f"{name} on {subject}: {len(body)} bytes, number {stored.seq} in {stored.stream}", flush=True)
+    finally:
+        await connection.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--nats", default="nats://127.0.0.1:4222", help="server")
+    parser.add_argument("--nkey", help="file with this station's key (foxhunt nkey FILE)")
+    parser.add_argument("--ca", help="the certificate authority's file, for tls:// servers")
+    parser.add_argument("--inbox", default="_INBOX", help="prefix of the subjects for answers: _INBOX_NETWORK.STATION with deploy/nats")
+    parser.add_argument("--network", default="turin")
+    parser.add_argument("--source", default="bundle", help="who publishes; workers' --bundles says who may speak for several receivers")
+    parser.add_argument("--session", default="")
+    parser.add_argument("--count", type=int, default=1, help="captures to publish")
+    parser.add_argument("--seed", type=int, help="of the simulation")
+    try:
+        asyncio.run(run(parser.parse_args()))
+    except (nats.errors.Error, OSError, asyncio.TimeoutError) as error:
+        sys.exit(f"station.py: {error or type(error).__name__}")
+
+
+if __name__ == "__main__":
+    main()
