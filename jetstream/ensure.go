@@ -73,8 +73,8 @@ func (c *Conn) reconcile(ctx context.Context, t Topology, change bool) ([]Differ
 		}
 		all = append(all, diffs...)
 	}
-	for _, bucket := range []js.KeyValueConfig{t.Leases, t.Claims} {
-		diffs, err := c.ensureBucket(ctx, bucket, change)
+	for _, bucket := range t.buckets() {
+		diffs, err := c.ensureBucket(ctx, *bucket, change)
 		if err != nil {
 			return all, explainSetup("key-value bucket "+bucket.Bucket, err)
 		}
@@ -91,10 +91,12 @@ const smallestShare = 256
 func (c *Conn) ensureStreams(ctx context.Context, t Topology, change bool) ([]Difference, error) {
 	made := map[string]bool{} // here, so that they may be changed here
 	for share := int64(1); ; share *= 2 {
-		all := map[string][]Difference{}
+		var all, differences []Difference
 		var err error
-		for _, want := range []js.StreamConfig{t.Captures, t.Fixes, t.Dead, t.Advisories} {
-			if all[want.Name], err = c.ensureStream(ctx, want, share, made, change); err != nil {
+		for _, want := range t.streams() {
+			differences, err = c.ensureStream(ctx, *want, share, made, change)
+			all = append(all, differences...)
+			if err != nil {
 				err = explainSetup("stream "+want.Name, err)
 				break
 			}
@@ -105,7 +107,7 @@ func (c *Conn) ensureStreams(ctx context.Context, t Topology, change bool) ([]Di
 		if err == nil && share > 1 {
 			c.log.Warn("the server has no room for streams as large as they should be", "share", fmt.Sprintf("1/%d", share), "made", slices.Sorted(maps.Keys(made)))
 		}
-		return slices.Concat(all[t.Captures.Name], all[t.Fixes.Name], all[t.Dead.Name], all[t.Advisories.Name]), err
+		return all, err
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 
 // Inventory is what a server has of a topology. Nothing is made or changed to learn it.
 type Inventory struct {
-	Streams     []StreamState   // Captures, Fixes, Dead and Advisories, in this order
+	Streams     []StreamState   // Captures, Fixes, Dead, Advisories, Events and Models, in this order
 	Consumers   []ConsumerState // Workers and Reaper
-	Buckets     []StreamState   // Leases and Claims, by the names of their streams
+	Buckets     []StreamState   // Leases, Claims and Rollout, by the names of their streams
 	Differences []Difference    // from what Ensure would make, as Ensure would report them
 }
 
@@ -47,15 +47,14 @@ func (c *Conn) Inspect(ctx context.Context, t Topology) (*Inventory, error) {
 		return nil, explain("JetStream", nats.ErrDisconnected)
 	}
 	t = t.fit(c.MaxPayload())
-	streams := []js.StreamConfig{t.Captures, t.Fixes, t.Dead, t.Advisories}
-	buckets := []js.KeyValueConfig{t.Leases, t.Claims}
+	streams, buckets := t.streams(), t.buckets()
 	consumers := []js.ConsumerConfig{t.Workers, t.Reaper}
 	readers := []string{t.Captures.Name, t.Advisories.Name}
 	in := &Inventory{Streams: make([]StreamState, len(streams)), Consumers: make([]ConsumerState, len(consumers)), Buckets: make([]StreamState, len(buckets))}
 	differences := make([][]Difference, len(streams)+len(consumers)+len(buckets))
 	var asking sync.WaitGroup // all at once: where nobody answers each takes its time
 	for i, want := range streams {
-		asking.Go(func() { in.Streams[i], differences[i] = c.inspectStream(ctx, want) })
+		asking.Go(func() { in.Streams[i], differences[i] = c.inspectStream(ctx, *want) })
 	}
 	for i, want := range consumers {
 		asking.Go(func() {
@@ -67,7 +66,7 @@ func (c *Conn) Inspect(ctx context.Context, t Topology) (*Inventory, error) {
 		})
 	}
 	for i, want := range buckets {
-		asking.Go(func() { in.Buckets[i], differences[len(streams)+len(consumers)+i] = c.inspectBucket(ctx, want) })
+		asking.Go(func() { in.Buckets[i], differences[len(streams)+len(consumers)+i] = c.inspectBucket(ctx, *want) })
 	}
 	asking.Wait()
 	in.Differences = slices.Concat(differences...)

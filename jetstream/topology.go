@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	js "github.com/nats-io/nats.go/jetstream"
@@ -13,9 +14,12 @@ const (
 	StreamFixes      = "FIXES"
 	StreamDead       = "DEAD"
 	StreamAdvisories = "ADVISORIES"
+	StreamEvents     = "EVENTS"
 
-	BucketLeases = "foxhunt-leases" // who leads, where only one of several processes may
-	BucketClaims = "foxhunt-claims" // captures that a worker took out of turn
+	BucketLeases  = "foxhunt-leases"  // who leads, where only one of several processes may
+	BucketClaims  = "foxhunt-claims"  // captures that a worker took out of turn
+	BucketRollout = "foxhunt-rollout" // the plan of which model serves
+	BucketModels  = "foxhunt-models"  // an object store: models' files
 
 	ConsumerWorkers = "workers" // shared by all workers
 	ConsumerReaper  = "reaper"  // reads the advisories about captures that were delivered too often
@@ -33,10 +37,13 @@ type Topology struct {
 	Fixes      js.StreamConfig
 	Dead       js.StreamConfig
 	Advisories js.StreamConfig
+	Events     js.StreamConfig
+	Models     js.StreamConfig // of an object store, by whose rules its name and subjects are
 	Workers    js.ConsumerConfig
 	Reaper     js.ConsumerConfig
 	Leases     js.KeyValueConfig
 	Claims     js.KeyValueConfig
+	Rollout    js.KeyValueConfig
 }
 
 // DefaultTopology returns defaults that are safe on a single machine:
@@ -49,11 +56,14 @@ type Topology struct {
 //     second fix: readers must take capture_id for the key.
 //   - DEAD: kept for 14 days, the newest 4 GiB and 10,000 of a subject.
 //   - ADVISORIES: the server's word on captures that were delivered MaxDeliver times, kept until dealt with.
+//   - EVENTS: what happened to the fleet's models, kept for 14 days, the newest 64 MiB.
+//   - foxhunt-models: an object store of at most 4 GiB; beyond that no more is taken.
 //   - workers: a capture not acknowledged within 30 s is delivered again, 20 times in all; at most 8,192 captures are with
 //     workers at once. A worker gives up a capture that fails at its 12th delivery or a later one; the server's own limit is well
 //     above that, and catches captures whose workers died.
 //   - foxhunt-leases: key-value entries that lapse 15 s after they were last renewed.
 //   - foxhunt-claims: captures taken out of turn, and those that were begun before; entries lapse after 6 hours.
+//   - foxhunt-rollout: the plan of which model serves, with the 63 before it; nothing lapses.
 //
 // The server sets MaxBytes aside when a stream is made. Where it has no room for all, [Conn.Ensure] makes the streams with
 // a half, a quarter, ... of it.
@@ -72,6 +82,8 @@ func DefaultTopology() Topology {
 		Dead:     stream(StreamDead, "captures that could not be located, with the reason", "dead.>"),
 		Advisories: stream(StreamAdvisories, "captures that were delivered too often",
 			maxDeliveries(StreamCaptures)),
+		Events: stream(StreamEvents, "what happened to the fleet's models", eventSubjects),
+		Models: stream(objectStream+BucketModels, "models' files", objectSubjects(BucketModels)...),
 	}
 	t.Captures.Retention = js.WorkQueuePolicy
 	t.Captures.Discard = js.DiscardNew
@@ -89,6 +101,11 @@ func DefaultTopology() Topology {
 	t.Dead.Duplicates = 15 * time.Minute
 	t.Advisories.Retention = js.WorkQueuePolicy
 	t.Advisories.MaxBytes = 256 << 20
+	t.Events.MaxAge = 14 * 24 * time.Hour
+	t.Events.MaxBytes = 64 << 20
+	t.Models.Discard = js.DiscardNew
+	t.Models.AllowRollup = true
+	t.Models.MaxBytes = 4 << 30
 
 	t.Workers = js.ConsumerConfig{
 		Durable: ConsumerWorkers, Description: "all workers share this",
@@ -107,6 +124,8 @@ func DefaultTopology() Topology {
 	}
 	t.Leases = bucket(BucketLeases, "who leads", 15*time.Second)
 	t.Claims = bucket(BucketClaims, "captures taken out of turn, or begun and not ended", 6*time.Hour)
+	t.Rollout = bucket(BucketRollout, "the plan of which model serves", 0)
+	t.Rollout.History = 64
 	return t
 }
 
@@ -115,24 +134,46 @@ func (t Topology) WithReplicas(n int) Topology {
 	for _, stream := range t.streams() {
 		stream.Replicas = n
 	}
-	t.Leases.Replicas, t.Claims.Replicas = n, n
+	for _, bucket := range t.buckets() {
+		bucket.Replicas = n
+	}
 	return t // consumers take their stream's
 }
 
 // WithPrefix returns t with prefix before the names of all streams and buckets.
 func (t Topology) WithPrefix(prefix string) Topology {
+	models := prefix + t.modelsBucket()
 	for _, stream := range t.streams() {
 		stream.Name = prefix + stream.Name
 	}
-	t.Leases.Bucket, t.Claims.Bucket = prefix+t.Leases.Bucket, prefix+t.Claims.Bucket
+	for _, bucket := range t.buckets() {
+		bucket.Bucket = prefix + bucket.Bucket
+	}
+	t.Models.Name, t.Models.Subjects = objectStream+models, objectSubjects(models)
 	t.Advisories.Subjects = []string{maxDeliveries(t.Captures.Name)}
 	return t
 }
 
 // streams are t's own, to be changed.
 func (t *Topology) streams() []*js.StreamConfig {
-	return []*js.StreamConfig{&t.Captures, &t.Fixes, &t.Dead, &t.Advisories}
+	return []*js.StreamConfig{&t.Captures, &t.Fixes, &t.Dead, &t.Advisories, &t.Events, &t.Models}
 }
+
+// buckets are t's own, likewise.
+func (t *Topology) buckets() []*js.KeyValueConfig {
+	return []*js.KeyValueConfig{&t.Leases, &t.Claims, &t.Rollout}
+}
+
+// objectStream is what the name of the stream behind an object store begins with.
+const objectStream = "OBJ_"
+
+// objectSubjects are those of an object store: chunks of files, and what is known of each file.
+func objectSubjects(bucket string) []string {
+	return []string{"$O." + bucket + ".C.>", "$O." + bucket + ".M.>"}
+}
+
+// modelsBucket is the name of the object store.
+func (t *Topology) modelsBucket() string { return strings.TrimPrefix(t.Models.Name, objectStream) }
 
 // maxDeliveries is the subject of the server's advisories about captures that were delivered too often.
 func maxDeliveries(stream string) string {
@@ -147,8 +188,14 @@ var (
 
 // ValidateNames says the first name of t that NATS would not take.
 func (t Topology) ValidateNames() error {
-	for _, name := range []string{t.Captures.Name, t.Fixes.Name, t.Dead.Name, t.Advisories.Name, t.Leases.Bucket, t.Claims.Bucket,
-		t.Workers.Durable, t.Reaper.Durable} {
+	names := []string{t.Workers.Durable, t.Reaper.Durable}
+	for _, stream := range t.streams() {
+		names = append(names, stream.Name)
+	}
+	for _, bucket := range t.buckets() {
+		names = append(names, bucket.Bucket)
+	}
+	for _, name := range names {
 		if !goodName.MatchString(name) {
 			return fail(CodeBadOption, nil, "the name %q cannot be a stream's or consumer's; want up to 64 letters, digits, - and _", name)
 		}
