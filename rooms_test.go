@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"model":                   {"contract", "dsp", "github.com/yalue/onnxruntime_go", "google.golang.org/protobuf", "golang.org/x/sys"},
 	"model/graph":             {"google.golang.org/protobuf"},
 	"model/grid":              {"model/graph", "contract", "dsp"},
+	"model/golden":            {"model", "contract", "features", "messages", "sim", "geo", "dsp"},
 	"model/modeltest":         {"model", "model/graph", "contract", "dsp", "google.golang.org/protobuf"},
 	"worker":                  {"messages", "contract", "features", "dsp", "geo", "golang.org/x/sync", "github.com/vmihailenco/msgpack/v5"},
 	"station":                 {"messages", "github.com/goccy/go-yaml"},
@@ -37,6 +38,7 @@ var rooms = map[string][]string{
 	"loadtest":                {"messages", "jetstream", "sim", "geo", "github.com/HdrHistogram/hdrhistogram-go"},
 	"evaluate":                {"sim", "features", "contract", "model", "geo", "messages", "dsp", "golang.org/x/sync"},
 	"examples":                {}, // clients in other languages, and their tests
+	"tracing":                 {"go.opentelemetry.io/otel"},
 	"deploy/nats":             {}, // configuration, and its tests
 }
 

@@ -1,0 +1,166 @@
+package tracing_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
+
+	"foxhunt/tracing"
+)
+
+func start(t *testing.T, o tracing.Options) *tracing.Tracing {
+	t.Helper()
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	tr, err := tracing.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+func stop(t *testing.T, tr *tracing.Tracing) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	if err := tr.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOneTrace follows a capture from a publisher's process, by a message's headers, through a worker's to its fix.
+func TestOneTrace(t *testing.T) {
+	s := startSink(t)
+	publisher := start(t, tracing.Options{Endpoint: s.url, Sample: 1, Service: "foxhunt-publish", Instance: "p"})
+	worker := start(t, tracing.Options{Endpoint: s.url, Sample: 0, Service: "foxhunt-worker", Instance: "w"}) // the publisher has decided
+	ctx, published := publisher.Publish(t.Context(), "captures.net.a")
+	header := map[string][]string{"Nats-Msg-Id": {"x"}}
+	publisher.Inject(ctx, header)
+	published.End("", "")
+
+	ctx, processed := worker.Receive(t.Context(), "captures.net.a", header, 2)
+	processed.Tell("foxhunt.capture_id", "x")
+	processed.Stage("model", time.Unix(100, 0), 5*time.Millisecond)
+	fix := map[string][]string{}
+	worker.Inject(ctx, fix)
+	processed.End("bad_rate", "rx[0].rate is 0")
+	stop(t, publisher)
+	stop(t, worker)
+
+	first, second, stage := s.span(t, "publish captures.net.a"), s.span(t, "process captures.net.a"), s.span(t, "model")
+	if !bytes.Equal(second.ParentSpanId, first.SpanId) || !bytes.Equal(second.TraceId, first.TraceId) || !bytes.Equal(stage.ParentSpanId, second.SpanId) {
+		t.Errorf("the spans do not follow from one another:\n%v\n%v\n%v", first, second, stage)
+	}
+	if first.Kind != otlp.Span_SPAN_KIND_PRODUCER || second.Kind != otlp.Span_SPAN_KIND_CONSUMER {
+		t.Errorf("kinds %v, %v", first.Kind, second.Kind)
+	}
+	if stage.EndTimeUnixNano-stage.StartTimeUnixNano != 5e6 || stage.StartTimeUnixNano != 100e9 {
+		t.Errorf("the stage is %v", stage)
+	}
+	if second.Status.Code != otlp.Status_STATUS_CODE_ERROR || second.Status.Message != "rx[0].rate is 0" || !has(second, "foxhunt.code", "bad_rate") || !has(second, "foxhunt.capture_id", "x") {
+		t.Errorf("the capture's span is %v", second)
+	}
+	if parent := fix["traceparent"]; len(parent) != 1 || !strings.Contains(parent[0], hex.EncodeToString(second.TraceId)+"-"+hex.EncodeToString(second.SpanId)) {
+		t.Errorf("the fix's headers are %v", fix)
+	}
+}
+
+func has(span *otlp.Span, key, value string) bool {
+	for _, a := range span.Attributes {
+		if a.Key == key && a.Value.GetStringValue() == value {
+			return true
+		}
+	}
+	return false
+}
+
+// What a client over HTTP traces goes on in the capture's publishing.
+func TestServe(t *testing.T) {
+	s := startSink(t)
+	tr := start(t, tracing.Options{Endpoint: s.url, Sample: 1, Service: "foxhunt-gateway", Instance: "g"})
+	header := map[string][]string{}
+	handler := tr.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { tr.Inject(r.Context(), header) }))
+	request := httptest.NewRequest(http.MethodPost, "/", nil)
+	request.Header.Set("Traceparent", "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01")
+	handler.ServeHTTP(httptest.NewRecorder(), request)
+	stop(t, tr)
+	span := s.span(t, "HTTP POST")
+	if hex.EncodeToString(span.TraceId) != "0123456789abcdef0123456789abcdef" || hex.EncodeToString(span.ParentSpanId) != "0123456789abcdef" {
+		t.Errorf("the request's span is %v", span)
+	}
+	if got := header["traceparent"]; len(got) != 1 || !strings.Contains(got[0], hex.EncodeToString(span.SpanId)) {
+		t.Errorf("headers %v", header)
+	}
+}
+
+// A hostile message's headers are no trace, and harm nothing.
+func TestHostileHeaders(t *testing.T) {
+	s := startSink(t)
+	tr := start(t, tracing.Options{Endpoint: s.url, Sample: 1, Service: "w", Instance: "w"})
+	for _, parent := range [][]string{nil, {}, {""}, {"00-zz-zz-01"}, {strings.Repeat("0", 1<<16)}, {"\x00\xff"}} {
+		_, span := tr.Receive(t.Context(), "captures.net.a", map[string][]string{"traceparent": parent, "tracestate": {strings.Repeat("a=b,", 1000)}}, 1)
+		span.End("", "")
+	}
+	stop(t, tr)
+	if n := len(s.spans); n != 6 {
+		t.Errorf("%d spans came, want 6", n)
+	}
+}
+
+// Without a collector named nothing is done, and nothing allocated.
+func TestOff(t *testing.T) {
+	tr, err := tracing.Start(t.Context(), tracing.Options{})
+	if tr != nil || err != nil {
+		t.Fatalf("%v, %v", tr, err)
+	}
+	ctx, header := t.Context(), map[string][]string{}
+	allocated := testing.AllocsPerRun(100, func() {
+		ctx, span := tr.Receive(ctx, "captures.net.a", header, 1)
+		span.Stage("model", time.Time{}, 0)
+		span.Tell("a", "b")
+		tr.Inject(ctx, header)
+		span.End("code", "sentence")
+	})
+	if allocated != 0 || len(header) != 0 {
+		t.Errorf("%v allocations, headers %v", allocated, header)
+	}
+	if next := http.NewServeMux(); tr.Serve(next) != http.Handler(next) || tr.Close(ctx) != nil {
+		t.Error("tracing that is off does something")
+	}
+}
+
+// A collector that is away is complained of once, and holds nobody up.
+func TestCollectorAway(t *testing.T) {
+	var log bytes.Buffer
+	tr := start(t, tracing.Options{Endpoint: "http://127.0.0.1:1", Sample: 1, Service: "w", Instance: "w", Log: slog.New(slog.NewTextHandler(&log, nil))})
+	for range 5000 { // more than the queue holds
+		_, span := tr.Receive(t.Context(), "captures.net.a", nil, 1)
+		span.End("", "")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	_ = tr.Close(ctx) // whether it says so depends on how far the exporter was
+	if n := strings.Count(log.String(), "traces cannot be exported"); n > 1 {
+		t.Errorf("it complained %d times:\n%s", n, log.String())
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	for _, o := range []tracing.Options{
+		{Endpoint: "collector:4318", Sample: 1}, {Endpoint: "http://", Sample: 1}, {Endpoint: "://", Sample: 1},
+		{Endpoint: "http://collector:4318", Sample: 1.5}, {Endpoint: "http://collector:4318", Sample: -1},
+	} {
+		if tr, err := tracing.Start(t.Context(), o); err == nil || tr != nil {
+			t.Errorf("%+v: %v, %v", o, tr, err)
+		}
+	}
+}
