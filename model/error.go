@@ -1,6 +1,9 @@
 package model
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Error says which rule a model, its runtime or an input breaks. Code is stable, Reason a sentence.
 type Error struct {
@@ -38,6 +41,18 @@ const (
 	RunFailed      = "run_failed"      // ONNX Runtime reports an error from a run
 	BadOutput      = "bad_output"      // a prediction is not finite, or its covariance not positive definite
 )
+
+// What is wrong with a prediction of code bad_output; errors.Is finds it.
+var (
+	ErrNotFinite    = errors.New("not finite")
+	ErrOffGlobe     = errors.New("off the globe")
+	ErrNoCovariance = errors.New("not positive definite")
+	ErrConfidence   = errors.New("not a confidence")
+)
+
+func badOutput(cause error, format string, args ...any) *Error {
+	return &Error{BadOutput, fmt.Sprintf(format, args...), cause}
+}
 
 func refuse(code, format string, args ...any) *Error {
 	return &Error{Code: code, Reason: fmt.Sprintf(format, args...)}

@@ -54,7 +54,7 @@ func reset(p *contract.Prediction) {
 // readOutput takes one capture's row of an output into p.
 func readOutput(p *contract.Prediction, kind contract.Kind, frame contract.Frame, row []float32) {
 	if !finite(row) {
-		p.Err = refuse(BadOutput, "output %s holds %v; a prediction must be finite", kind, row)
+		p.Err = badOutput(ErrNotFinite, "output %s holds %v; a prediction must be finite", kind, row)
 	}
 	if p.Err != nil {
 		return
@@ -63,12 +63,12 @@ func readOutput(p *contract.Prediction, kind contract.Kind, frame contract.Frame
 	case contract.Position:
 		p.X, p.Y = float64(row[0]), float64(row[1])
 		if frame == contract.WGS84 && (math.Abs(p.X) > 90 || math.Abs(p.Y) > 180) {
-			p.Err = refuse(BadOutput, "position %v is off the globe; want a latitude within 90 and a longitude within 180 degrees", row)
+			p.Err = badOutput(ErrOffGlobe, "position %v is off the globe; want a latitude within 90 and a longitude within 180 degrees", row)
 		}
 	case contract.Confidence:
 		p.Confidence = min(max(float64(row[0]), 0), 1)
 		if math.Abs(p.Confidence-float64(row[0])) > 1e-4 { // more than a sum of float32 probabilities is off by
-			p.Err = refuse(BadOutput, "confidence is %v; want 0 to 1", row[0])
+			p.Err = badOutput(ErrConfidence, "confidence is %v; want 0 to 1", row[0])
 		}
 	case contract.ReceiverUsed:
 		for _, used := range row {
@@ -81,7 +81,7 @@ func readOutput(p *contract.Prediction, kind contract.Kind, frame contract.Frame
 	default:
 		var ok bool
 		if p.Covariance, ok = positiveDefinite(covarianceOf(kind, row)); !ok {
-			p.Err = refuse(BadOutput, "output %s holds %v; a covariance must be positive definite", kind, row)
+			p.Err = badOutput(ErrNoCovariance, "output %s holds %v; a covariance must be positive definite", kind, row)
 		}
 	}
 }

@@ -46,6 +46,19 @@ func (r *Runner) Run(dst []contract.Prediction, batch ...[]contract.Tensor) ([]c
 	return dst, nil
 }
 
+// Outputs copies what the last run gave, as it gave it: a tensor for each of the contract's outputs, in order, of all
+// captures. After a run that failed, and before the first, it means nothing.
+func (r *Runner) Outputs() []contract.Tensor {
+	if len(r.plans) == 0 {
+		return nil
+	}
+	tensors := make([]contract.Tensor, len(r.model.outputs))
+	for i, out := range r.plans[0].outputs {
+		tensors[i] = contract.Tensor{Name: r.model.outputs[i].name, Shape: out.GetShape().Clone(), Data: slices.Clone(out.GetData())}
+	}
+	return tensors
+}
+
 // Close frees the runner's tensors, and the session too if the model is closed and this was its last runner.
 func (r *Runner) Close() error {
 	if r.closed {
