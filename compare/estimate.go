@@ -10,6 +10,9 @@ type estimate struct {
 	linear
 	value  float64
 	limits func(level float64) (low, high float64) // infinite where the data set no limit
+
+	independent float64 // of shares and quantiles: how many independent fixes would tell as much
+	odds        float64 // of a quantile: of being on the side of it where more fixes are
 }
 
 // Fewer sessions than leastClusters, or sessions so unequal that they weigh as little, tell nothing about how sessions differ.
@@ -34,7 +37,7 @@ func meanOf(c column) estimate {
 func shareOf(c column) estimate {
 	l := newLinear(c)
 	p, n := l.mean, l.effective(c)
-	return estimate{linear: l, value: p, limits: func(level float64) (float64, float64) {
+	return estimate{linear: l, value: p, independent: n, limits: func(level float64) (float64, float64) {
 		z := critical(level, l.df)
 		z2 := z * z / n
 		centre := (p + z2/2) / (1 + z2)
@@ -83,7 +86,7 @@ func quantileOf(c column, p float64) estimate {
 	l := newLinear(below)
 	n := l.effective(below)
 	l.negate() // a session with more fixes below pulls the quantile down
-	return estimate{linear: l, value: value, limits: func(level float64) (float64, float64) {
+	return estimate{linear: l, value: value, independent: n, odds: max(p/(1-p), (1-p)/p), limits: func(level float64) (float64, float64) {
 		reach := critical(level, l.df) * math.Sqrt(p*(1-p)/n)
 		return atRank(sorted, math.Floor((p-reach)*float64(len(sorted)))), atRank(sorted, math.Ceil((p+reach)*float64(len(sorted)))+1)
 	}}
