@@ -134,6 +134,9 @@ func DecodeDeadLetter(body []byte, headers map[string][]string) (*DeadLetter, er
 	return d, nil
 }
 
+// Sentence makes a text from outside fit for people to read in a field of a message: at most 512 bytes, no control characters.
+func Sentence(s string) string { return headerText(s) }
+
 // headerText makes s fit for a header: bounded, no control characters, valid UTF-8.
 func headerText(s string) string {
 	s = s[:min(len(s), maxHeaderText)]

@@ -28,6 +28,9 @@ func exercised(t *testing.T) *prometheus.Registry {
 	w.Station("demo", "A", true, 1e-6, time.Now())
 	w.Dead("bad_rate")
 	w.Retried("publish_failed")
+	w.ArmServes("grid", "1", "champion")
+	w.ArmFailed("grid", "1", "champion", "bad_output")
+	w.FellBack("bad_output")
 	NewSource(registry, func() Source { return Source{} })
 	accuracy := 120.0
 	NewModel(registry).Loaded("grid", "1", "abc", &accuracy)

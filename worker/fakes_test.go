@@ -236,6 +236,8 @@ type counts struct {
 	repeated                             int
 	dead                                 []string
 	inFlight                             int
+	dropped                              int
+	arms                                 map[string]int // what each was told of, such as "champion 1 fixed"
 }
 
 func (c *counts) with(f func()) {
@@ -250,7 +252,26 @@ func (c *counts) Fixed(time.Duration)         { c.with(func() { c.fixed++ }) }
 func (c *counts) Dead(code string)            { c.with(func() { c.dead = append(c.dead, code) }) }
 func (c *counts) Retried(string)              { c.with(func() { c.retried++ }) }
 func (c *counts) Repeated()                   { c.with(func() { c.repeated++ }) }
-func (c *counts) Shared()                     { c.with(func() { c.shared++ }) }
+func (c *counts) ShadowDropped()              { c.with(func() { c.dropped++ }) }
+func (c *counts) FellBack(code string)        { c.with(func() { c.arms["fallback "+code]++ }) }
+func (c *counts) ArmServes(_, version, arm string) {
+	c.with(func() {
+		if c.arms == nil {
+			c.arms = map[string]int{}
+		}
+		c.arms[arm+" "+version+" serves"]++
+	})
+}
+func (c *counts) ArmInferred(_, version, arm string) {
+	c.with(func() { c.arms[arm+" "+version+" inferred"]++ })
+}
+func (c *counts) ArmFixed(_, version, arm string, _ time.Duration) {
+	c.with(func() { c.arms[arm+" "+version+" fixed"]++ })
+}
+func (c *counts) ArmFailed(_, version, arm, code string) {
+	c.with(func() { c.arms[arm+" "+version+" "+code]++ })
+}
+func (c *counts) Shared() { c.with(func() { c.shared++ }) }
 func (c *counts) Cache(hit bool) {
 	c.with(func() {
 		if hit {

@@ -30,10 +30,26 @@ func (l *lane) newFix(j *job, place geo.Position, covariance geo.Covariance, ell
 			SemiMajor: ellipse.SemiMajor, SemiMinor: ellipse.SemiMinor, Area: ellipse.Area(),
 		},
 		Confidence: known(j.prediction.Confidence),
-		Model:      l.identity,
+		Model:      j.seat.identity,
+		Arm:        j.seat.arm.name,
+		Experiment: j.set.Experiment,
+		Fallback:   j.fallback,
 		Budget:     messages.Budget{Propagation: j.budget.Propagation, Source: j.budget.Source},
 		Receivers:  receivers(&j.capture, &j.prediction),
 		CacheHit:   j.origin == cached,
+	}
+}
+
+// held holds a fix against the truth, if there is one.
+func held(truth *messages.Position, place geo.Position, covariance geo.Covariance) *messages.FixTruth {
+	if truth == nil {
+		return nil
+	}
+	east, north := geo.Offset(place, geo.Position{Latitude: truth.Latitude, Longitude: truth.Longitude})
+	d2, _ := covariance.Mahalanobis2(east, north) // it has made an ellipse, which is refused for the same reasons
+	return &messages.FixTruth{
+		Latitude: truth.Latitude, Longitude: truth.Longitude,
+		Error: math.Hypot(east, north), D2: min(d2, math.MaxFloat64), // infinity cannot be written
 	}
 }
 

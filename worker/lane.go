@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"foxhunt/contract"
@@ -24,12 +25,20 @@ func panicked(p any, log *slog.Logger) error {
 // lane works on one capture at a time and keeps its buffers from one to the next.
 type lane struct {
 	*Worker
-	attempts int   // deliveries after which a failing capture is buried
-	keyer    Keyer // nil without a cache
+	observer Observer
+	attempts int // deliveries after which a failing capture is buried
+	desks    []*desk
 	facts    []byte
-	stages   []stage
+	stages   []stage     // of a model, from the capture to the fix
 	watch    *time.Timer // runs while a capture is computed
 	job      job
+}
+
+// desk is what a lane keeps for an engine.
+type desk struct {
+	engine   *engine
+	keyer    Keyer // nil without a cache
+	features features.Features
 }
 
 // stage is one step on a capture's way; an error ends the way and is decided upon.
@@ -46,11 +55,18 @@ type job struct {
 	capture  messages.Capture
 	network  string
 	source   string
+	truth    *messages.Position // taken out of the capture, so that no model sees it
+	suspect  bool               // work on it was begun before and never ended
 	took     map[string]time.Duration
+
+	// What answers it.
+	set      *set
+	seat     *seat
+	desk     *desk // the lane's, of the seat's engine
+	fallback *messages.Fallback
 
 	key         [32]byte
 	computation *computation // that other lanes may wait for; nil: none
-	features    features.Features
 	request     request
 
 	// The answer.
@@ -62,23 +78,45 @@ type job struct {
 }
 
 func (w *Worker) newLane(attempts int) *lane {
-	l := &lane{Worker: w, attempts: attempts}
-	if w.cache != nil {
-		l.keyer = w.cache.NewKeyer(w.identity.Digest, w.contract.JSON())
-	}
+	l := &lane{Worker: w, observer: w.options.Observer, attempts: attempts}
 	l.watch = time.AfterFunc(time.Hour, func() { l.options.Stuck(l.job.message.Subject, l.job.message.Sequence) })
 	l.watch.Stop()
 	l.job.request.done = make(chan struct{}, 1)
 	l.job.took = make(map[string]time.Duration)
 	l.stages = []stage{
-		{"decode", l.decode},
 		{"cache", l.lookUp},
 		{"preprocess", l.preprocess},
 		{"model", l.predict},
 		{"ellipse", l.ellipse},
-		{"publish", l.publish},
 	}
 	return l
+}
+
+// sit gives the job to the model that has the seat.
+func (l *lane) sit(j *job, s *seat) {
+	j.seat, j.desk = s, nil
+	for _, desk := range l.desks {
+		if desk.engine == s.engine {
+			j.desk = desk
+		}
+	}
+	if j.desk == nil {
+		j.desk = l.newDesk(j.set, s.engine)
+	}
+	s.arm.asked()
+}
+
+// newDesk clears those away whose engines the set does not have.
+func (l *lane) newDesk(now *set, e *engine) *desk {
+	l.desks = slices.DeleteFunc(l.desks, func(d *desk) bool {
+		return !slices.ContainsFunc(now.seats(), func(s *seat) bool { return s.engine == d.engine })
+	})
+	d := &desk{engine: e}
+	if l.cache != nil {
+		d.keyer = l.cache.NewKeyer(e.identity.Digest, e.text)
+	}
+	l.desks = append(l.desks, d)
+	return d
 }
 
 // serve takes captures, and works on them under the context working, until the source has no more; the error says why.
@@ -104,34 +142,45 @@ func (l *lane) handle(ctx context.Context, delivery Delivery) {
 	err := l.runGuarded(ctx, j)
 	j.message.NumDelivered = delivery.Message().NumDelivered // it may have been delivered again in the meantime
 	l.settle(ctx, j, decide(err, j.message.NumDelivered, l.attempts))
-	j.delivery, j.message = nil, Message{}
+	j.delivery, j.message, j.set, j.seat, j.desk = nil, Message{}, nil, nil, nil
 }
 
 // runStages passes the job through every stage. A panic becomes the job's error: one capture must not take the
 // worker down with it.
-func (l *lane) runStages(ctx context.Context, j *job) (err error) {
+func (l *lane) runStages(ctx context.Context, j *job) error {
 	clear(j.took)
 	l.watch.Reset(l.options.TooLong)
 	defer l.watch.Stop()
-	defer l.endComputation(j, nil) // where a stage failed
-	for _, stage := range l.stages {
-		if stage.name == "publish" {
-			l.watch.Stop() // the server may be away for long
-		}
-		start := time.Now()
-		if err := l.runStage(ctx, stage, j); err != nil {
-			return err
-		}
-		j.took[stage.name] = time.Since(start)
-		l.options.Observer.Stage(stage.name, j.took[stage.name])
+	if err := l.runStage(ctx, stage{"decode", l.decode}, j); err != nil {
+		return err
 	}
+	j.set = l.begin()
+	defer l.end(j.set)
+	l.gate.enter()
+	err := l.locateBy(ctx, j)
+	l.gate.leave()
+	if err != nil {
+		return err
+	}
+	l.watch.Stop() // the server may be away for long
+	return l.runStage(ctx, stage{"publish", l.publish}, j)
+}
+
+// runStage measures the stage, but for one that fails.
+func (l *lane) runStage(ctx context.Context, stage stage, j *job) error {
+	start := time.Now()
+	if err := guarded(ctx, stage, j, l.options.Log); err != nil {
+		return err
+	}
+	j.took[stage.name] = time.Since(start)
+	l.observer.Stage(stage.name, j.took[stage.name])
 	return nil
 }
 
-func (l *lane) runStage(ctx context.Context, stage stage, j *job) (err error) {
+func guarded(ctx context.Context, stage stage, j *job, log *slog.Logger) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &stageError{stage.name, panicked(p, l.options.Log)}
+			err = &stageError{stage.name, panicked(p, log)}
 		}
 	}()
 	err = stage.run(ctx, j)

@@ -25,7 +25,7 @@ func (l *lane) lookUp(ctx context.Context, j *job) error {
 	j.key = l.keyOf(j)
 	if value, ok := l.cache.Get(ctx, j.key); ok && l.take(j, value) {
 		j.origin = cached
-		l.options.Observer.Cache(true)
+		l.lookedUp(j, true)
 		return nil
 	}
 	underWay, first := l.computations.join(j.key)
@@ -33,11 +33,17 @@ func (l *lane) lookUp(ctx context.Context, j *job) error {
 		j.computation = underWay
 	} else if l.take(j, underWay.wait(ctx)) {
 		j.origin = shared
-		l.options.Observer.Shared()
+		l.observer.Shared()
+		j.seat.arm.lookedUp(false)
 		return nil
 	}
-	l.options.Observer.Cache(false)
+	l.lookedUp(j, false)
 	return nil
+}
+
+func (l *lane) lookedUp(j *job, hit bool) {
+	l.observer.Cache(hit)
+	j.seat.arm.lookedUp(hit)
 }
 
 // caches says whether the answer may come from elsewhere, and go there.
@@ -47,11 +53,12 @@ func (l *lane) caches(j *job) bool { return l.cache != nil && j.capture.Cache }
 // samples as they came.
 func (l *lane) keyOf(j *job) [32]byte {
 	l.facts = features.AppendFacts(l.facts[:0], &j.capture, j.network, l.options.Budget)
-	l.keyer.Add(l.facts)
+	keyer := j.desk.keyer
+	keyer.Add(l.facts)
 	for i := range j.capture.Receivers {
-		l.keyer.Add(j.capture.Receivers[i].IQ)
+		keyer.Add(j.capture.Receivers[i].IQ)
 	}
-	return l.keyer.Key()
+	return keyer.Key()
 }
 
 // take makes a value the job's answer; it says whether the value is one.

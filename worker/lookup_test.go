@@ -11,7 +11,7 @@ import (
 	"foxhunt/messages"
 )
 
-// startLane makes a lane of a worker over fakes whose batcher runs; change may be nil.
+// startLane makes a lane of a worker over fakes; change may be nil.
 func startLane(t testing.TB, model Predictor, cache Cache, change func(*Options)) *lane {
 	t.Helper()
 	options := DefaultOptions()
@@ -19,14 +19,7 @@ func startLane(t testing.TB, model Predictor, cache Cache, change func(*Options)
 	if change != nil {
 		change(&options)
 	}
-	w, err := New(&fakePublisher{}, cache, model, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() { w.batcher.run(ctx, w.runners); close(ended) }()
-	t.Cleanup(func() { stop(); <-ended; w.Close() })
+	w := newWorker(t, &fakePublisher{}, cache, Serving{Champion: model}, options)
 	return w.newLane(8)
 }
 
@@ -128,8 +121,8 @@ func flipped(iq []byte) []byte {
 func TestHitNeedsNoExtractor(t *testing.T) {
 	l := startLane(t, &fakeModel{contract: contract.Plain("features", 2)}, &fakeCache{}, nil)
 	first := l.serveOne(t, "net", capture(t, pair)).fix
-	for range cap(l.extractors) {
-		<-l.extractors
+	for range cap(l.extractors.turns) {
+		l.extractors.turns <- struct{}{}
 	}
 	again := l.serveOne(t, "net", capture(t, pair)).fix
 	again.CaptureID = first.CaptureID
@@ -178,6 +171,9 @@ func (l *lane) keyOfCapture(t *testing.T, data []byte) [32]byte {
 	if err := j.capture.Decode(data); err != nil {
 		t.Fatal(err)
 	}
+	j.set = l.begin()
+	defer l.end(j.set)
+	l.sit(&j, j.set.champion)
 	return l.keyOf(&j)
 }
 

@@ -70,7 +70,7 @@ type Keyer interface {
 	Key() [32]byte
 }
 
-// Predictor is a loaded model.
+// Predictor is a loaded model. Two that are equal are the same model.
 type Predictor interface {
 	Identity() messages.Model
 	Contract() *contract.Contract
@@ -96,4 +96,12 @@ type Observer interface {
 	Repeated() // a fix that the stream had already
 	Dead(code string)
 	Retried(code string)
+
+	// Of a model, by its name and version, in an arm.
+	ArmServes(model, version, arm string)                    // from now on, or still
+	ArmInferred(model, version, arm string)                  // it located a capture
+	ArmFixed(model, version, arm string, took time.Duration) // its fix is safe
+	ArmFailed(model, version, arm, code string)              // it could not locate a capture
+	FellBack(code string)                                    // the champion answered what was the challenger's
+	ShadowDropped()                                          // a capture that the shadow had no room for
 }

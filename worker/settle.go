@@ -12,8 +12,14 @@ func (l *lane) settle(ctx context.Context, j *job, v verdict) {
 	var err error
 	switch v.action {
 	case acknowledge:
+		shadowed := l.forShadow(j)
 		if err = j.delivery.Ack(ctx); err == nil {
-			l.options.Observer.Fixed(time.Since(j.started))
+			took := time.Since(j.started)
+			l.options.Observer.Fixed(took)
+			j.seat.arm.fixed(took)
+			l.shadows.give(shadowed)
+		} else {
+			l.shadows.giveUp(shadowed)
 		}
 	case bury:
 		if l.hasFix(ctx, j) {
@@ -39,7 +45,7 @@ func (l *lane) bury(ctx context.Context, j *job, v verdict) error {
 	letter := &messages.DeadLetter{
 		Body: j.message.Data, Subject: j.message.Subject, Headers: j.message.Header,
 		Reason: v.code, Sentence: v.reason, Deliveries: j.message.NumDelivered,
-		Worker: l.options.Name, ModelVersion: l.identity.Version, Time: time.Now(),
+		Worker: l.options.Name, ModelVersion: l.versionOf(j), Time: time.Now(),
 	}
 	if err := l.publisher.PublishDead(ctx, j.message.Sequence, letter); err != nil {
 		return err
@@ -47,6 +53,16 @@ func (l *lane) bury(ctx context.Context, j *job, v verdict) error {
 	l.options.Observer.Dead(v.code)
 	l.log(j, "capture refused", v)
 	return j.delivery.Term(v.code)
+}
+
+// versionOf is that of the model that was asked last; where none was, of the champion.
+func (l *lane) versionOf(j *job) string {
+	if j.seat != nil {
+		return j.seat.identity.Version
+	}
+	s := l.begin()
+	defer l.end(s)
+	return s.champion.identity.Version
 }
 
 // log writes one line for a capture that got no fix; a successful one is silent.

@@ -16,6 +16,7 @@ func (l *lane) decode(_ context.Context, j *job) (err error) {
 	if err := j.capture.Decode(j.message.Data); err != nil {
 		return err
 	}
+	j.truth, j.capture.Truth = j.capture.Truth, nil
 	poison(j.capture.Session)
 	return l.bundles.checkOrigin(j.network, j.source, &j.capture)
 }
@@ -25,15 +26,9 @@ func (l *lane) preprocess(ctx context.Context, j *job) error {
 	if j.origin != computed {
 		return nil
 	}
-	select {
-	case extractor := <-l.extractors:
-		defer func() { l.extractors <- extractor }()
-		err := extractor.Extract(&j.capture, j.network, &j.features)
-		j.budget = j.features.Budget
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	err := j.seat.extract(ctx, &j.capture, j.network, &j.desk.features)
+	j.budget = j.desk.features.Budget
+	return err
 }
 
 // predict asks the model, unless the answer is known.
@@ -41,11 +36,12 @@ func (l *lane) predict(ctx context.Context, j *job) error {
 	if j.origin != computed {
 		return nil
 	}
-	j.request.tensors = j.features.Tensors
-	if err := l.batcher.do(ctx, &j.request); err != nil {
+	j.request.tensors = j.desk.features.Tensors
+	if err := j.seat.infer(ctx, &j.request); err != nil {
 		return err
 	}
 	j.prediction = j.request.prediction
+	j.seat.arm.inferred()
 	l.remember(ctx, j)
 	return nil
 }
@@ -61,6 +57,7 @@ func (l *lane) ellipse(_ context.Context, j *job) error {
 		return refusalOf(err)
 	}
 	j.fix = l.newFix(j, place, covariance, ellipse)
+	j.fix.Truth = held(j.truth, place, covariance)
 	if l.options.GeoJSON {
 		j.fix.GeoJSON, err = geoJSON(&j.fix, place, ellipse)
 	}
@@ -71,7 +68,7 @@ func (l *lane) ellipse(_ context.Context, j *job) error {
 func (l *lane) locate(j *job) (geo.Position, geo.Covariance, error) {
 	p := &j.prediction
 	covariance := geo.Covariance(p.Covariance)
-	if l.contract.Frame == contract.WGS84 {
+	if j.seat.contract.Frame == contract.WGS84 {
 		place := geo.Position{Latitude: p.X, Longitude: p.Y}
 		return place, covariance, place.Validate()
 	}
@@ -94,12 +91,12 @@ func (l *lane) publish(ctx context.Context, j *job) (err error) {
 	if j.body, err = j.fix.Encode(l.options.FixFormat); err != nil {
 		return err
 	}
-	subject, err := messages.FixSubject(j.message.Subject)
+	subject, err := j.seat.arm.subject(j.message.Subject)
 	if err != nil {
 		return err
 	}
 	kept, err := l.publisher.PublishFix(ctx, subject, subject+"/"+j.capture.ID, l.options.FixFormat, j.body)
-	if err != nil || kept == 0 {
+	if err != nil || kept == 0 || j.seat.arm.name == messages.ArmShadow {
 		return err
 	}
 	return l.compare(ctx, j, kept)

@@ -19,6 +19,7 @@ const fatalStarts = 5
 // if it was not, because a machine failed or somebody pulled a plug, it costs the others the time of one capture.
 func (l *lane) runGuarded(ctx context.Context, j *job) error {
 	unfinished := j.delivery.Unfinished(ctx)
+	j.suspect = unfinished > 0
 	switch {
 	case unfinished >= fatalStarts:
 		return &messages.Refusal{Code: CodeKillsWorkers, Reason: fmt.Sprintf(

@@ -78,6 +78,15 @@ type stageError struct {
 func (e *stageError) Error() string { return e.stage + ": " + e.err.Error() }
 func (e *stageError) Unwrap() error { return e.err }
 
+// codeOf is the code of any failure.
+func codeOf(err error) string {
+	var refusal *messages.Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Code
+	}
+	return transientCode(err)
+}
+
 func transientCode(err error) string {
 	var stage *stageError
 	switch {

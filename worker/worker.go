@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -10,7 +11,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"foxhunt/contract"
 	"foxhunt/features"
 	"foxhunt/messages"
 )
@@ -31,6 +31,12 @@ type Options struct {
 	Budget     features.Budget
 	Log        *slog.Logger
 	Observer   Observer
+
+	// Challenged is told of each capture that the challenger was to answer: whether it failed at what the champion then
+	// answered, and the failure's code. What both failed at is the capture's fault, and not told.
+	Challenged func(failed bool, code string)
+	// Freed is told of each predictor given to Serve that is not used any more; its runners are closed.
+	Freed func(Predictor)
 
 	// Stuck is called when the computing for one capture, publishing not counted, has taken longer than TooLong. Nothing
 	// can stop a computation that hangs: the process should end, so that its captures go to others.
@@ -53,6 +59,8 @@ func DefaultOptions() Options {
 		Attempts:   12,
 		Log:        slog.Default(),
 		Stuck:      func(string, uint64) {},
+		Challenged: func(bool, string) {},
+		Freed:      func(Predictor) {},
 		TooLong:    5 * time.Minute, // the dearest capture known takes some seconds
 	}
 }
@@ -82,76 +90,62 @@ type Worker struct {
 	options    Options
 	publisher  Publisher
 	cache      Cache // nil: none
-	contract   *contract.Contract
-	identity   messages.Model
 	bundles    bundles
-	extractors chan *features.Extractor // one a processor: preprocessing is bounded by them
-	batcher    *batcher
-	runners    []Runner
+	extractors *extractors
 	inHand     inHand
+	shadows    *shadowQueue
+	gate       gate
+
+	serving sync.Mutex // held by Serve and Close
+	closed  bool       // under serving
+	closing sync.WaitGroup
+
+	mu   sync.Mutex
+	now  *set              // what serves; nil before Serve and after Close
+	uses map[Predictor]int // engines of each
 
 	computations computations
 
 	alone sync.RWMutex // held for writing by a capture that must run alone
 }
 
-// New makes a worker; nothing runs before [Worker.Run]. cache may be nil. Close frees it.
-func New(publisher Publisher, cache Cache, model Predictor, options Options) (*Worker, error) {
+// New makes a worker; [Worker.Serve] gives it models, and nothing runs before [Worker.Run]. cache may be nil. Close frees it.
+func New(publisher Publisher, cache Cache, options Options) (*Worker, error) {
 	if err := options.Validate(); err != nil {
 		return nil, fmt.Errorf("worker: %w", err)
 	}
 	bundles, _ := parseBundles(options.Bundles) // Validate has read them
-	w := &Worker{options: options, publisher: publisher, cache: cache, contract: model.Contract(), identity: model.Identity(), bundles: bundles}
-	size := options.BatchSize
-	if most := model.MaxBatch(); most > 0 {
-		size = min(size, most)
-	}
-	w.batcher = newBatcher(size, options.BatchDelay, options.Observer, options.Log)
-	if err := w.prepare(model); err != nil {
-		w.Close()
-		return nil, fmt.Errorf("worker: %w", err)
-	}
-	return w, nil
+	return &Worker{
+		options: options, publisher: publisher, cache: cache, bundles: bundles,
+		extractors: newExtractors(runtime.GOMAXPROCS(0), options.Budget),
+		uses:       make(map[Predictor]int),
+		shadows:    newShadowQueue(),
+		gate:       gate{most: runtime.GOMAXPROCS(0) - 1},
+	}, nil
 }
 
-// prepare makes what is shared by the lanes: extractors and the model's runners.
-func (w *Worker) prepare(model Predictor) error {
-	processors := runtime.GOMAXPROCS(0)
-	w.extractors = make(chan *features.Extractor, processors)
-	for range processors {
-		extractor, err := features.New(w.contract, w.options.Budget)
-		if err != nil {
-			return err
-		}
-		w.extractors <- extractor
-	}
-	for range w.options.Runners {
-		runner, err := model.NewRunner()
-		if err != nil {
-			return err
-		}
-		w.runners = append(w.runners, runner)
-	}
-	return nil
-}
-
-// Close frees the model's runners. Run must have returned.
+// Close frees the models' runners. Run must have returned.
 func (w *Worker) Close() {
-	for _, runner := range w.runners {
-		if err := runner.Close(); err != nil {
-			w.options.Log.Warn("a model's runner could not be freed", "error", err)
-		}
+	w.serving.Lock()
+	defer w.serving.Unlock()
+	if !w.closed {
+		w.closed = true
+		w.change(nil)
 	}
+	w.closing.Wait()
 }
 
 // Run serves captures until ctx ends, then finishes what was fetched and what is in hand (for at most Options.Grace),
 // and returns nil. The order of a stop is: no more pulling, finish, publish, acknowledge. A source that ends by itself is
-// an error.
+// an error. Serve must have been called.
 func (w *Worker) Run(ctx context.Context, source Source) error {
+	if w.Arms() == nil {
+		return errors.New("worker: there is no model to serve")
+	}
 	working, finish := graceful(ctx, w.options.Grace)
 	defer finish()
 	defer context.AfterFunc(ctx, source.Stop)()
-	batching, stopBatching := context.WithCancel(context.Background())
+	extending, stopExtending := context.WithCancel(context.Background())
 
 	attempts := w.options.Attempts
 	if most := source.MaxDeliver(); most > 0 {
@@ -159,14 +153,15 @@ func (w *Worker) Run(ctx context.Context, source Source) error {
 	}
 	var helpers sync.WaitGroup
 	var lanes errgroup.Group
-	helpers.Go(func() { w.batcher.run(batching, w.runners) })
-	helpers.Go(func() { w.inHand.extend(batching, source.AckWait(), w.options.Log) })
+	helpers.Go(func() { w.inHand.extend(extending, source.AckWait(), w.options.Log) })
+	waitForShadow := w.startShadow(ctx)
 	for range w.options.Lanes {
 		lanes.Go(func() error { return w.newLane(attempts).serve(working, source) })
 	}
 	ended := lanes.Wait()
-	stopBatching()
+	stopExtending()
 	helpers.Wait()
+	waitForShadow()
 	if ctx.Err() == nil {
 		return fmt.Errorf("worker: the source of captures ended: %w", ended)
 	}

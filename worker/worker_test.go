@@ -15,6 +15,7 @@ import (
 
 // bench is a running worker over fakes.
 type bench struct {
+	worker    *Worker
 	source    *fakeSource
 	publisher *fakePublisher
 	model     *fakeModel
@@ -35,11 +36,8 @@ func start(t *testing.T, change func(*bench, *Options)) *bench {
 	if change != nil {
 		change(b, &options)
 	}
-	w, err := New(b.publisher, &fakeCache{}, b.model, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
+	w := newWorker(t, b.publisher, &fakeCache{}, Serving{Champion: b.model}, options)
+	b.worker = w
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop = stop
 	go func() { b.ended <- w.Run(ctx, b.source) }()
@@ -50,6 +48,20 @@ func start(t *testing.T, change func(*bench, *Options)) *bench {
 		}
 	})
 	return b
+}
+
+// newWorker makes a worker that serves s, and is closed when the test ends.
+func newWorker(t testing.TB, publisher Publisher, cache Cache, s Serving, options Options) *Worker {
+	t.Helper()
+	w, err := New(publisher, cache, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Close)
+	if err := w.Serve(s); err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 // send gives the worker a capture and waits for how it ends.
@@ -248,7 +260,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		options := DefaultOptions()
 		options.Observer = &counts{}
 		spoil(&options)
-		if _, err := New(nil, nil, &fakeModel{contract: contract.Plain("x", 2)}, options); err == nil {
+		if _, err := New(nil, nil, options); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -258,10 +270,7 @@ func TestSourceThatEndsIsAnError(t *testing.T) {
 	source := newFakeSource()
 	options := DefaultOptions()
 	options.Observer = &counts{}
-	w, err := New(&fakePublisher{}, nil, &fakeModel{contract: contract.Plain("x", 2)}, options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := newWorker(t, &fakePublisher{}, nil, Serving{Champion: &fakeModel{contract: contract.Plain("x", 2)}}, options)
 	source.Stop()
 	if err := w.Run(t.Context(), source); !errors.Is(err, errDown) {
 		t.Errorf("error %v, want that of the source", err)

@@ -119,8 +119,10 @@ func (p *workerProcess) newWorker() (err error) {
 		fixes = fixCache{p.cache}
 		metrics.NewCache(p.http.registry, func() []metrics.CacheTier { return cacheTiers(p.cache) })
 	}
-	p.worker, err = worker.New(publisher{p.conn, p.topology}, fixes, predictor{p.model}, p.options.Options)
-	return err
+	if p.worker, err = worker.New(publisher{p.conn, p.topology}, fixes, p.options.Options); err != nil {
+		return err
+	}
+	return p.worker.Serve(worker.Serving{Champion: predictor{p.model}})
 }
 
 // run serves captures until ctx ends, then stops in this order: not ready, no more pulling, finish and acknowledge what

@@ -1,0 +1,210 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"foxhunt/messages"
+)
+
+// Serving says which models serve. A Predictor that was served before, and is equal to it, goes on where it was: Predictors
+// must be comparable.
+type Serving struct {
+	Champion   Predictor // serves all that no other does
+	Challenger Predictor // nil: none
+	Shadow     Predictor // nil: none
+
+	// Challenged and Shadowed choose the captures of the challenger, and those that the shadow gets, too; nil chooses none.
+	// stored is when the stream stored the capture, so that a capture delivered again is chosen alike.
+	Challenged, Shadowed func(session, captureID string, stored time.Time) bool
+
+	Experiment string // names the split in the fixes made while it runs; 1 to 64 of A-Z a-z 0-9 _ -, or nothing
+}
+
+// Validate refuses what cannot be served.
+func (s *Serving) Validate() error {
+	if s.Champion == nil {
+		return errors.New("there is no champion")
+	}
+	if s.Experiment != "" {
+		return messages.ValidateToken("experiment", s.Experiment)
+	}
+	return nil
+}
+
+// set is what is served at a time. A job takes one when its work begins and keeps it to its end.
+type set struct {
+	Serving
+	champion, challenger, shadow *seat // the last two may be nil
+
+	jobs int // that have it; under Worker.mu
+}
+
+// seat is a model in an arm.
+type seat struct {
+	*engine
+	arm *arm
+}
+
+// seats are those that are taken.
+func (s *set) seats() (taken []*seat) {
+	for _, seat := range []*seat{s.champion, s.challenger, s.shadow} {
+		if seat != nil {
+			taken = append(taken, seat)
+		}
+	}
+	return taken
+}
+
+// Serve has the worker serve these models from the next capture on. It may be called before Run and at any time while it
+// runs: what is in hand is finished with the models it began with, which are given to Options.Freed when that is done.
+// After an error all goes on as before.
+func (w *Worker) Serve(s Serving) error {
+	if err := s.Validate(); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	w.serving.Lock()
+	defer w.serving.Unlock()
+	if w.closed {
+		return errors.New("worker: it is closed")
+	}
+	next, err := w.newSet(s)
+	if err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	w.change(next)
+	return nil
+}
+
+// newSet makes what is new in s, and takes over from the set that serves what is in it already.
+func (w *Worker) newSet(s Serving) (*set, error) {
+	next := &set{Serving: s}
+	for _, want := range []struct {
+		to        **seat
+		arm       string
+		predictor Predictor
+	}{
+		{&next.champion, messages.ArmChampion, s.Champion},
+		{&next.challenger, messages.ArmChallenger, s.Challenger},
+		{&next.shadow, messages.ArmShadow, s.Shadow},
+	} {
+		if want.predictor == nil {
+			continue
+		}
+		var err error
+		if *want.to, err = w.newSeat(want.arm, want.predictor); err != nil {
+			w.discard(next)
+			return nil, fmt.Errorf("the %s: %w", want.arm, err)
+		}
+	}
+	return next, nil
+}
+
+// newSeat takes the predictor's engine from the set that serves, if it is there, and its figures if it stays in its arm.
+func (w *Worker) newSeat(name string, p Predictor) (*seat, error) {
+	if w.now != nil { // which only Serve and Close change
+		for _, old := range w.now.seats() {
+			switch {
+			case old.predictor != p:
+			case old.arm.name == name:
+				return old, nil
+			case old.arm.name != messages.ArmShadow && name != messages.ArmShadow:
+				return &seat{engine: old.engine, arm: newArm(name, old.identity, w.options.Observer)}, nil
+			}
+		}
+	}
+	make := w.newEngine
+	if name == messages.ArmShadow {
+		make = w.newShadowEngine
+	}
+	e, err := make(p)
+	if err != nil {
+		return nil, err
+	}
+	return &seat{engine: e, arm: newArm(name, e.identity, w.options.Observer)}, nil
+}
+
+// discard closes what was made for a set that is not to be.
+func (w *Worker) discard(s *set) {
+	for _, seat := range s.seats() {
+		w.mu.Lock()
+		made := seat.sets == 0
+		w.mu.Unlock()
+		if made {
+			seat.close(w.options.Log)
+		}
+	}
+}
+
+// change has the jobs that begin from now on take next; nil is the end.
+func (w *Worker) change(next *set) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if next != nil {
+		for _, seat := range next.seats() {
+			w.options.Observer.ArmServes(seat.identity.Name, seat.identity.Version, seat.arm.name)
+			if seat.sets++; seat.sets == 1 {
+				w.uses[seat.predictor]++
+			}
+		}
+	}
+	old := w.now
+	w.now = next
+	if old != nil && old.jobs == 0 {
+		w.retire(old)
+	}
+}
+
+// begin gives a job the set that serves now. Every begin has its end.
+func (w *Worker) begin() *set {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now.jobs++
+	return w.now
+}
+
+func (w *Worker) end(s *set) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s.jobs--; s.jobs == 0 && s != w.now {
+		w.retire(s)
+	}
+}
+
+// retire closes the engines that no other set has. It may take long, as a model's memory is freed, and nobody waits for it
+// but Close. w.mu is held.
+func (w *Worker) retire(s *set) {
+	for _, seat := range s.seats() {
+		if seat.sets--; seat.sets == 0 {
+			w.closing.Go(func() { w.free(seat.engine) })
+		}
+	}
+}
+
+func (w *Worker) free(e *engine) {
+	e.close(w.options.Log)
+	w.mu.Lock()
+	w.uses[e.predictor]--
+	last := w.uses[e.predictor] == 0
+	if last {
+		delete(w.uses, e.predictor)
+	}
+	w.mu.Unlock()
+	if last {
+		w.options.Freed(e.predictor)
+	}
+}
+
+// Arms tells what the models that serve did so far, the champion first.
+func (w *Worker) Arms() (all []ArmStats) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.now == nil {
+		return nil
+	}
+	for _, seat := range w.now.seats() {
+		all = append(all, seat.arm.read())
+	}
+	return all
+}

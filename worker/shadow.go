@@ -1,0 +1,128 @@
+package worker
+
+import (
+	"context"
+	"runtime"
+	"time"
+)
+
+// The shadow is a model whose fixes nobody relies on: it gets captures that have their fix, and must cost those that come next
+// as little as can be. So it has one goroutine, which begins a step only while the lanes leave a processor idle, on a
+// thread that the system lets run when no other wants to; an extractor and a runner of its own, for which nobody waits; and a
+// queue that drops what it has no room for. What goes wrong here is counted, and that is all.
+
+// newShadowEngine makes an engine for the shadow's goroutine alone.
+func (w *Worker) newShadowEngine(p Predictor) (*engine, error) {
+	e, err := newEngine(p, 1, newExtractors(1, w.options.Budget), w.options.Log)
+	if err != nil {
+		return nil, err
+	}
+	e.yield = w.gate.wait
+	e.infer = func(ctx context.Context, r *request) error {
+		if err := e.yield(ctx); err != nil {
+			return err
+		}
+		runBatch(e.runners[0], []*request{r}, w.options.Log)
+		<-r.done
+		return r.err
+	}
+	return e, nil
+}
+
+// startShadow has the shadow work until ctx ends. What it returns waits for the end, though not for long: a capture may be
+// dear, and nobody needs its fix.
+func (w *Worker) startShadow(ctx context.Context) (wait func()) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread() // for good: the thread ends with the goroutine, as its priority cannot be raised again
+		if err := lowerPriority(); err != nil {
+			w.options.Log.Warn("the shadow works at the same priority as the rest", "error", err)
+		}
+		w.shadow(ctx)
+	}()
+	return func() {
+		select {
+		case <-ended:
+		case <-time.After(shadowPatience):
+			w.options.Log.Warn("the shadow's capture in hand is left behind", "after", shadowPatience)
+		}
+	}
+}
+
+func (w *Worker) shadow(ctx context.Context) {
+	l := w.newLane(1)
+	l.observer = silent{l.observer}
+	l.watch = time.AfterFunc(time.Hour, func() {
+		l.options.Log.Error("the shadow's computation hangs, and cannot be stopped: there is no shadow until the worker is started again",
+			"subject", l.job.message.Subject, "sequence", l.job.message.Sequence, "after", l.options.TooLong)
+	})
+	defer l.watch.Stop()
+	for {
+		select {
+		case s := <-l.shadows.captures:
+			l.follow(ctx, s)
+			l.shadows.release(len(s.message.Data))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// follow has the shadow locate a capture, and publishes what it says.
+func (l *lane) follow(ctx context.Context, s shadowed) {
+	if l.gate.wait(ctx) != nil {
+		return
+	}
+	l.alone.RLock() // a suspect runs without the shadow, too
+	defer l.alone.RUnlock()
+	j := &l.job
+	j.message, j.started = s.message, time.Now()
+	j.set = l.begin()
+	defer l.end(j.set)
+	if !j.set.shadows(s.session, s.captureID, s.message.Stored) {
+		return // no longer
+	}
+	clear(j.took)
+	l.watch.Reset(l.options.TooLong)
+	defer l.watch.Stop()
+	if err := l.runStage(ctx, stage{"decode", l.decode}, j); err != nil {
+		return // it was in order when the champion had it
+	}
+	err := l.locateIn(ctx, j, j.set.shadow)
+	if err == nil {
+		if err = l.runStage(ctx, stage{"publish", l.publish}, j); err == nil {
+			j.seat.arm.fixed(time.Since(j.started))
+		} else if ctx.Err() == nil {
+			j.seat.arm.failed(codeOf(err))
+		}
+	}
+	if err != nil {
+		l.options.Log.Debug("the shadow has no fix of a capture", "subject", s.message.Subject, "sequence", s.message.Sequence, "error", err)
+	}
+}
+
+// shadows says whether the shadow is to have a capture.
+func (s *set) shadows(session, captureID string, stored time.Time) bool {
+	return s.shadow != nil && s.Shadowed != nil && s.Shadowed(session, captureID, stored)
+}
+
+// forShadow copies a capture for the shadow, before its delivery ends: nil where it is not to have it, or has no room.
+func (l *lane) forShadow(j *job) *shadowed {
+	if j.suspect || !j.set.shadows(j.capture.Session, j.capture.ID, j.message.Stored) {
+		return nil
+	}
+	s := l.shadows.copyOf(j)
+	if s == nil {
+		l.observer.ShadowDropped()
+	}
+	return s
+}
+
+// silent is an observer that is told nothing but what is told of each arm: the rest counts what stations wait for.
+type silent struct{ Observer }
+
+func (silent) Stage(string, time.Duration) {}
+func (silent) Cache(bool)                  {}
+func (silent) Shared()                     {}
+func (silent) Repeated()                   {}
