@@ -31,7 +31,6 @@ var rooms = map[string][]string{
 	"model/golden":            {"model", "contract", "features", "messages", "sim", "geo", "dsp"},
 	"model/modeltest":         {"model", "model/graph", "contract", "dsp", "google.golang.org/protobuf"},
 	"model/registry":          {"model", "contract", "github.com/goccy/go-yaml", "google.golang.org/protobuf"},
-	"model/registry/mlflowtest": {},
 	"worker":                  {"messages", "contract", "features", "dsp", "geo", "golang.org/x/sync", "github.com/vmihailenco/msgpack/v5", "github.com/HdrHistogram/hdrhistogram-go"},
 	"station":                 {"messages", "github.com/goccy/go-yaml"},
 	"sim":                     {"messages", "geo", "dsp"},

@@ -1,0 +1,139 @@
+package registry
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/goccy/go-yaml"
+
+	"foxhunt/contract"
+	"foxhunt/model"
+)
+
+// The files of a model in a directory.
+const (
+	modelFile    = "model.onnx"         // the model where nothing else names it
+	mlmodelFile  = "MLmodel"            // what MLflow says of the model it saved
+	sidecarAfter = ".contract.json"     // the contract beside PATH is PATH.contract.json, else
+	sidecarFile  = contract.MetadataKey // this
+)
+
+// What is read of files that are not models.
+const (
+	maxMLmodelBytes = 1 << 20
+	maxSidecarBytes = 1 << 20
+)
+
+// findModel gives the name of a directory's model, relative to it: what MLmodel names, else model.onnx, else the only
+// file that ends in .onnx.
+func findModel(dir string) (string, error) {
+	if _, err := os.Stat(filepath.Join(dir, mlmodelFile)); err == nil {
+		return readMLmodel(filepath.Join(dir, mlmodelFile))
+	}
+	if info, err := os.Stat(filepath.Join(dir, modelFile)); err == nil && info.Mode().IsRegular() {
+		return modelFile, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", because(Unreadable, err, "the model's directory cannot be read")
+	}
+	var found []string
+	for _, entry := range entries {
+		if strings.HasSuffix(entry.Name(), ".onnx") && !strings.HasPrefix(entry.Name(), ".") {
+			found = append(found, entry.Name())
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fail(NoONNX, "there is no file MLmodel, model.onnx or *.onnx")
+	case 1:
+		return found[0], nil
+	}
+	return "", fail(NoONNX, "there are %d files *.onnx, such as %q and %q; name the one", len(found), oneLine(found[0], 80), oneLine(found[1], 80))
+}
+
+// readMLmodel gives the file that an MLmodel's onnx flavour names.
+func readMLmodel(path string) (string, error) {
+	text, err := readBounded(path, maxMLmodelBytes)
+	if err != nil {
+		return "", err
+	}
+	var mlmodel struct {
+		Flavors map[string]struct {
+			Data any `yaml:"data"`
+		} `yaml:"flavors"`
+	}
+	if err := yaml.Unmarshal(text, &mlmodel); err != nil {
+		return "", fail(NoONNX, "the file MLmodel cannot be read: %s", oneLine(err.Error(), maxReason))
+	}
+	onnx, found := mlmodel.Flavors["onnx"]
+	if !found {
+		var flavours []string
+		for flavour := range mlmodel.Flavors {
+			flavours = append(flavours, flavour)
+		}
+		slices.Sort(flavours)
+		return "", fail(NoONNX, "the model is saved as %s, not as onnx; save it with mlflow.onnx.log_model",
+			oneLine(strings.Join(flavours, ", "), maxReason))
+	}
+	name, _ := onnx.Data.(string)
+	if !filepath.IsLocal(name) || len(name) > MaxRef {
+		return "", fail(NoONNX, "MLmodel names the model's file %q, which is not a path inside its directory", oneLine(name, 80))
+	}
+	return filepath.Clean(name), nil
+}
+
+// findSidecar gives the path of the contract beside a model's file, or "".
+func findSidecar(path string) string {
+	for _, beside := range []string{path + sidecarAfter, filepath.Join(filepath.Dir(path), sidecarFile)} {
+		if _, err := os.Stat(beside); err == nil {
+			return beside
+		}
+	}
+	return ""
+}
+
+// readBounded reads a regular file of at most limit bytes.
+func readBounded(path string, limit int64) ([]byte, error) {
+	file, size, err := openRegular(os.OpenFile, path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if size > limit {
+		return nil, fail(TooLarge, "%q has %d bytes; at most %d are read", oneLine(filepath.Base(path), 80), size, limit)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, limit))
+	return data, typed(Unreadable, err, "%q cannot be read", oneLine(filepath.Base(path), 80))
+}
+
+// openRegular opens a file, with os.OpenFile or that of an [os.Root], and gives its size. What is no regular file is not
+// waited for: opening a pipe would.
+func openRegular(open func(string, int, os.FileMode) (*os.File, error), path string) (*os.File, int64, error) {
+	file, err := open(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, 0, because(NoModel, err, "there is no file %q", oneLine(path, maxReason))
+	}
+	if err != nil {
+		return nil, 0, because(Unreadable, err, "a file cannot be opened")
+	}
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		err = because(Unreadable, err, "a file cannot be read")
+	case !info.Mode().IsRegular():
+		err = fail(Unreadable, "%q is not a file", oneLine(path, maxReason))
+	default:
+		return file, info.Size(), nil
+	}
+	file.Close()
+	return nil, 0, err
+}
+
+// maxFetchBytes bounds what is fetched for one model: the model, and what MLflow adds to it.
+const maxFetchBytes = model.MaxModelBytes + 64<<20
