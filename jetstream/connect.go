@@ -28,6 +28,10 @@ type Options struct {
 
 	InboxPrefix string // replies come to <prefix>.>, for users that may subscribe to no other inbox; default _INBOX
 
+	// Trace, if set, is called for every capture, fix and dead letter that is published: it may add to the headers, and what it
+	// returns is called with the outcome.
+	Trace func(ctx context.Context, subject string, header map[string][]string) (end func(error))
+
 	Log *slog.Logger // default: slog.Default()
 }
 
@@ -38,6 +42,7 @@ type Conn struct {
 	in  *Embedded // the server, when it is in this process
 	log *slog.Logger
 
+	trace    func(ctx context.Context, subject string, header map[string][]string) (end func(error)) // nil: nobody does
 	refusals refusals
 	inbox    string        // prefix of the subjects that replies come to
 	heard    atomic.Uint64 // 1 + reconnects when they were last known to come
@@ -69,7 +74,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	if err := checkURL(o); err != nil {
 		return nil, err
 	}
-	c := &Conn{log: o.Log, in: o.Embedded, inbox: cmp.Or(o.InboxPrefix, strings.TrimSuffix(nats.InboxPrefix, ".")), missing: make(chan struct{}, 1), closed: make(chan struct{})}
+	c := &Conn{log: o.Log, trace: o.Trace, in: o.Embedded, inbox: cmp.Or(o.InboxPrefix, strings.TrimSuffix(nats.InboxPrefix, ".")), missing: make(chan struct{}, 1), closed: make(chan struct{})}
 	opts, err := c.natsOptions(o)
 	if err != nil {
 		return nil, err

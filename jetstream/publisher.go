@@ -61,7 +61,11 @@ func (c *Conn) publishUntilStored(ctx context.Context, msg *nats.Msg) (Stored, e
 }
 
 // publish stores msg, trying again while again says so and ctx lives.
-func (c *Conn) publish(ctx context.Context, msg *nats.Msg, again func(*Error) bool) (Stored, error) {
+func (c *Conn) publish(ctx context.Context, msg *nats.Msg, again func(*Error) bool) (stored Stored, err error) {
+	if c.trace != nil {
+		end := c.trace(ctx, msg.Subject, msg.Header)
+		defer func() { end(err) }()
+	}
 	if size := int64(msg.Size()); size > c.MaxPayload() {
 		return Stored{}, fail(CodeTooLarge, nil, "the message for %s has %d bytes; the server takes %d (its max_payload)", msg.Subject, size, c.MaxPayload())
 	}

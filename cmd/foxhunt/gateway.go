@@ -21,6 +21,7 @@ func newGateway() *cobra.Command {
 	var topology topologyOptions
 	var logs logOptions
 	var listen listenOptions
+	var traces traceOptions
 	var options gatewayOptions
 	cmd := &cobra.Command{
 		Use:   "gateway",
@@ -44,6 +45,12 @@ Workers must let the gateway speak for several stations: start them with --bundl
 				return err
 			}
 			nats.Log = log
+			tracing, endTracing, err := traces.start(cmd.Context(), &nats.Options, "gateway", log)
+			if err != nil {
+				return err
+			}
+			defer endTracing()
+			options.tracing = tracing
 			return untilStopped(cmd.Context(), runGateway(cmd.Context(), &nats, t, &listen, &options, log))
 		},
 	}
@@ -51,6 +58,7 @@ Workers must let the gateway speak for several stations: start them with --bundl
 	topology.registerNames(cmd.Flags())
 	logs.register(cmd.Flags())
 	listen.register(cmd.Flags())
+	traces.register(cmd.Flags())
 	options.register(cmd.Flags(), "")
 	return cmd
 }
@@ -98,7 +106,7 @@ func startGateway(api *latePages, h *httpServer, conn *jetstream.Conn, t jetstre
 	if err != nil {
 		return nil, err
 	}
-	api.set(g.Handler())
+	api.set(o.tracing.Serve(g.Handler()))
 	return g, nil
 }
 

@@ -15,11 +15,13 @@ import (
 
 	"foxhunt/gateway"
 	"foxhunt/messages"
+	"foxhunt/tracing"
 )
 
 // gatewayOptions are the flags of the commands that serve the HTTP API.
 type gatewayOptions struct {
 	gateway.Options
+	tracing    *tracing.Tracing // nil: none
 	tokenFile  string
 	sampleRate float64
 	frequency  float64

@@ -22,6 +22,7 @@ import (
 type publishOptions struct {
 	resume   bool
 	nats     natsOptions
+	traces   traceOptions
 	network  string
 	bundle   string
 	stations string
@@ -81,6 +82,7 @@ Where the stations are is in the --stations file:
 
 func (o *publishOptions) register(flags *pflag.FlagSet) {
 	o.nats.register(flags)
+	o.traces.register(flags)
 	flags.BoolVar(&o.resume, "resume", false, "send only what this command, with --resume, has not stored in the last 15 minutes")
 	flags.StringVar(&o.network, "network", "", "network that the stations belong to (needed)")
 	flags.StringVar(&o.bundle, "bundle", "", "put all recordings into one capture under this name")
@@ -103,6 +105,11 @@ func (o *publishOptions) run(ctx context.Context, arguments []string, out, log i
 		return err
 	}
 	o.nats.Log = slog.New(slog.NewTextHandler(log, nil))
+	_, endTracing, err := o.traces.start(ctx, &o.nats.Options, "publish", o.nats.Log)
+	if err != nil {
+		return err
+	}
+	defer endTracing()
 	conn, err := o.nats.connectSoon(ctx, "publish")
 	if err != nil {
 		return err

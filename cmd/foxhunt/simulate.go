@@ -25,6 +25,7 @@ type simulation struct {
 
 func newSimulate() *cobra.Command {
 	var nats natsOptions
+	var traces traceOptions
 	var s simulation
 	cmd := &cobra.Command{
 		Use:   "simulate",
@@ -38,6 +39,11 @@ error of the fix. A capture is of all receivers, under its emitter's name: worke
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 			nats.Log = log
+			_, endTracing, err := traces.start(cmd.Context(), &nats.Options, "simulate", log)
+			if err != nil {
+				return err
+			}
+			defer endTracing()
 			conn, err := nats.connect(cmd.Context(), "simulate")
 			if err != nil {
 				return err
@@ -47,6 +53,7 @@ error of the fix. A capture is of all receivers, under its emitter's name: worke
 		},
 	}
 	nats.register(cmd.Flags())
+	traces.register(cmd.Flags())
 	cmd.Flags().StringVar(&s.network, "network", "demo", "network that the receivers belong to")
 	cmd.Flags().Float64Var(&s.rate, "rate", 2, "captures a second")
 	cmd.Flags().IntVar(&s.count, "count", 0, "end after so many captures; 0: no end")
