@@ -23,6 +23,7 @@ var rooms = map[string][]string{
 	"jetstream":               {"messages", "rollout", "github.com/nats-io", "golang.org/x/sync"},
 	"jetstream/jetstreamtest": {"jetstream"},
 	"rollout":                 {},
+	"rollout/rollouttest":     {"rollout"},
 	"metrics":                 {"github.com/prometheus"},
 	"gateway":                 {"messages", "golang.org/x/sync"},
 	"model":                   {"contract", "dsp", "github.com/yalue/onnxruntime_go", "google.golang.org/protobuf", "golang.org/x/sys"},

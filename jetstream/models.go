@@ -47,8 +47,8 @@ type Model struct {
 func (m Model) Ref() string { return "nats:" + m.Name + "@" + m.Version }
 
 var (
-	goodModelName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
-	goodModelVersion = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	goodModelName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	goodModelVersion = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 )
 
 // authorKey is the metadata of an object that names who pushed it.
