@@ -38,6 +38,7 @@ var rooms = map[string][]string{
 	"doctor":                  {"jetstream", "messages", "cache", "model", "github.com/nats-io/nats.go"},
 	"chaos":                   {"messages", "jetstream", "model/modeltest", "github.com/nats-io"},
 	"loadtest":                {"messages", "jetstream", "sim", "geo", "github.com/HdrHistogram/hdrhistogram-go"},
+	"compare":                 {"messages"},
 	"evaluate":                {"sim", "features", "contract", "model", "geo", "messages", "dsp", "golang.org/x/sync"},
 	"examples":                {}, // clients in other languages, and their tests
 	"tracing":                 {"go.opentelemetry.io/otel"},
