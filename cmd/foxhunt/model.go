@@ -17,10 +17,10 @@ import (
 func newModel() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "model",
-		Short:   "Build the default model, or look into any",
+		Short:   "Build the default model, look into any, check whether it may serve",
 		Example: "  foxhunt model info grid",
 	}
-	cmd.AddCommand(newModelBuild(), newModelInfo())
+	cmd.AddCommand(newModelBuild(), newModelInfo(), newModelCheck())
 	return cmd
 }
 
@@ -110,14 +110,6 @@ func startRuntime(path string) (*model.Runtime, error) {
 		return nil, err
 	}
 	return model.Start(path)
-}
-
-// loadModel loads the built-in model by its name, any other as a file.
-func loadModel(runtime *model.Runtime, name string) (*model.Model, error) {
-	if name == "grid" {
-		return runtime.Load(grid.File(), model.Options{})
-	}
-	return runtime.LoadFile(name, model.Options{})
 }
 
 // statedAccuracy is the accuracy that a model states of itself, where that is a number.
