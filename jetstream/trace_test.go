@@ -36,7 +36,7 @@ func TestTrace(t *testing.T) {
 	if _, err := c.PublishCapture(ctx, "captures.net.a", "z", make([]byte, c.MaxPayload())); err == nil {
 		t.Fatal("a message larger than any was stored")
 	}
-	source, err := c.NewSource(ctx, topology, jetstream.SourceOptions{Concurrency: 1, MaxBytes: 1 << 20})
+	source, err := c.NewSource(ctx, topology, jetstream.SourceOptions{Concurrency: 1, MaxBytes: 64 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
