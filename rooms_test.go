@@ -33,6 +33,7 @@ var rooms = map[string][]string{
 	"model/modeltest":         {"model", "model/graph", "contract", "dsp", "google.golang.org/protobuf"},
 	"model/registry":          {"model", "contract", "github.com/goccy/go-yaml", "google.golang.org/protobuf"},
 	"worker":                  {"messages", "contract", "features", "dsp", "geo", "golang.org/x/sync", "github.com/vmihailenco/msgpack/v5", "github.com/HdrHistogram/hdrhistogram-go"},
+	"serving":                 {"model", "model/registry", "rollout", "golang.org/x/sync"},
 	"station":                 {"messages", "github.com/goccy/go-yaml"},
 	"sim":                     {"messages", "geo", "dsp"},
 	"doctor":                  {"jetstream", "messages", "cache", "model", "github.com/nats-io/nats.go"},

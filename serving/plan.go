@@ -1,0 +1,99 @@
+package serving
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"foxhunt/rollout"
+)
+
+// readPlan gives the plan, zero where there is none, and its number. An error says that it is not known whether there is one:
+// serving another model than the rest of the fleet would be worse than waiting.
+func (m *Manager) readPlan(ctx context.Context) (rollout.Plan, int, error) {
+	if plan, planned := m.planNow(); planned >= 0 {
+		return plan, planned, nil
+	}
+	plan, found, err := m.o.Plans.Plan(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.known: // the watch was quicker
+	case err != nil:
+		t := troubleOf(err, m.now())
+		if (m.noPlan == nil || m.noPlan.Code != t.Code) && ctx.Err() == nil {
+			m.o.Log.Error("the plan of which model serves cannot be read; trying again", "code", t.Code, "reason", t.Reason)
+		}
+		m.noPlan = t
+		return rollout.Plan{}, 0, err
+	default:
+		m.known, m.noPlan = true, nil
+		if found {
+			m.plan = plan
+		}
+	}
+	return m.plan, m.planned, nil
+}
+
+// planNow is the plan and its number, which is below 0 while it is not known whether there is one.
+func (m *Manager) planNow() (rollout.Plan, int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.known {
+		return rollout.Plan{}, -1
+	}
+	return m.plan, m.planned
+}
+
+// planIs hears of every plan. A load that it overtakes ends.
+func (m *Manager) planIs(plan rollout.Plan) {
+	m.mu.Lock()
+	if m.known && reflect.DeepEqual(plan, m.plan) { // it was read before, or Run watches what Start did
+		m.noPlan = nil
+		m.mu.Unlock()
+		return
+	}
+	m.plan, m.known, m.noPlan = plan, true, nil
+	m.planned++
+	if m.cancel != nil {
+		wants, _ := wanted(&plan, want{}, "", m.now())
+		if !slices.Contains([]want{wants[Champion], wants[Challenger], wants[Shadow]}, m.loading) {
+			m.cancel()
+		}
+	}
+	m.mu.Unlock()
+	m.awake()
+}
+
+// planRefused hears of a plan that this program cannot follow. The one before holds.
+func (m *Manager) planRefused(err error) {
+	t := troubleOf(err, m.now())
+	m.mu.Lock()
+	m.noPlan = t
+	m.mu.Unlock()
+	m.o.Log.Error("the plan of which model serves is refused; the one before holds", "code", t.Code, "reason", t.Reason)
+	m.event(rollout.Event{Kind: rollout.EventRefused, Code: t.Code, Sentence: fmt.Sprintf("%s does not follow the plan: %s", m.o.Worker, t.Reason)})
+	m.awake()
+}
+
+func (m *Manager) awake() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// begin is before a post is looked at: the context ends when a plan comes that does not want it any more.
+func (m *Manager) begin(ctx context.Context, w want) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	m.mu.Lock()
+	m.loading, m.cancel = w, cancel
+	m.mu.Unlock()
+	return ctx, func() {
+		m.mu.Lock()
+		m.loading, m.cancel = want{}, nil
+		m.mu.Unlock()
+		cancel()
+	}
+}

@@ -1,0 +1,72 @@
+package serving
+
+import (
+	"foxhunt/model"
+	"foxhunt/rollout"
+)
+
+// served is what the worker was told last, and by which plan.
+type served struct {
+	plan    rollout.Plan
+	planned int
+	told    seats
+	toldBy  int
+}
+
+// seats are who serves at the posts.
+type seats [len(names)]*loaded
+
+func (m *Manager) seats() (s seats) {
+	for i, name := range names {
+		s[i] = m.posts[name].serves
+	}
+	return s
+}
+
+// serve tells the worker who serves, if that has changed, or the plan has. Before there is a champion there is nothing to tell.
+func (m *Manager) serve() error {
+	now := m.seats()
+	if now[0] == nil || now == m.served.told && m.served.toldBy == m.served.planned {
+		return nil
+	}
+	set := Set{Champion: now[0].model, Plan: m.served.plan}
+	if now[1] != nil {
+		set.Challenger = now[1].model
+	}
+	if now[2] != nil {
+		set.Shadow = now[2].model
+	}
+	if err := m.o.Serve(set); err != nil {
+		return err
+	}
+	for i, name := range names {
+		if now[i] == m.served.told[i] {
+			continue
+		}
+		var info *model.Info
+		if now[i] != nil {
+			i := now[i].model.Info()
+			info = &i
+		}
+		m.observe(func(o Observer) { o.Serving(name, info) })
+	}
+	m.served.told, m.served.toldBy = now, m.served.planned
+	return nil
+}
+
+// observePlan tells the metrics whether all is as the plan wants it.
+func (m *Manager) observePlan(plan *rollout.Plan) {
+	m.observe(func(o Observer) { o.Plan(plan.Changed.At, m.follows()) })
+}
+
+// follows reports whether all that is wanted serves, as far as it is known.
+func (m *Manager) follows() bool {
+	for _, p := range m.posts {
+		if !p.follows {
+			return false
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.known && m.noPlan == nil
+}

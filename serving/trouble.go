@@ -1,0 +1,68 @@
+package serving
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"foxhunt/model"
+	"foxhunt/model/registry"
+	"foxhunt/rollout"
+)
+
+// Trouble is why something that is wanted is not so.
+type Trouble struct {
+	Code    string    `json:"code"`
+	Reason  string    `json:"reason"`
+	Passing bool      `json:"passing"` // it is tried again; else only when the plan or the model changes, or on a reload
+	Since   time.Time `json:"since"`
+}
+
+// troubleOf reads an error. What nobody has judged may pass: a full disk, say.
+func troubleOf(err error, now time.Time) *Trouble {
+	t := &Trouble{Code: "failed", Reason: err.Error(), Passing: true, Since: now}
+	var (
+		ours      *Error
+		bad       *model.Error
+		found     *registry.Error
+		planned   *rollout.Error
+		judgement interface{ Passing() bool }
+	)
+	if errors.As(err, &judgement) {
+		t.Passing = judgement.Passing()
+	}
+	switch {
+	case errors.As(err, &ours):
+		t.Code, t.Reason, t.Passing = ours.Code, ours.Reason, false
+	case errors.As(err, &bad):
+		t.Code, t.Reason, t.Passing = bad.Code, bad.Reason, false
+	case errors.As(err, &found):
+		t.Code, t.Reason = found.Code, found.Reason
+	case errors.As(err, &planned):
+		t.Code, t.Reason = planned.Code, planned.Reason
+	case errors.Is(err, context.DeadlineExceeded):
+		t.Code = "timeout"
+	}
+	return t
+}
+
+// Pauses before what failed is tried again: they double from the first to the last.
+const (
+	firstPause = 500 * time.Millisecond
+	lastPause  = time.Minute
+)
+
+// pause is how long to wait after so many failures in a row, with jitter, so that a fleet does not ask all at once.
+func pause(failures int) time.Duration {
+	d := lastPause
+	if failures < 8 {
+		d = min(d, firstPause<<failures)
+	}
+	return jitter(d)
+}
+
+// jitter takes up to a fifth off or puts it on.
+func jitter(d time.Duration) time.Duration {
+	return d - d/5 + rand.N(2*d/5+1)
+}
