@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -238,6 +239,8 @@ type counts struct {
 	inFlight                             int
 	dropped                              int
 	arms                                 map[string]int // what each was told of, such as "champion 1 fixed"
+	latency                              time.Duration
+	stations                             []string // network, name, use, residual and the capture's time
 }
 
 func (c *counts) with(f func()) {
@@ -254,6 +257,12 @@ func (c *counts) Retried(string)              { c.with(func() { c.retried++ }) }
 func (c *counts) Repeated()                   { c.with(func() { c.repeated++ }) }
 func (c *counts) ShadowDropped()              { c.with(func() { c.dropped++ }) }
 func (c *counts) FellBack(code string)        { c.with(func() { c.arms["fallback "+code]++ }) }
+func (c *counts) Latency(took time.Duration)  { c.with(func() { c.latency += took }) }
+func (c *counts) Station(network, station string, used bool, residual float64, stored time.Time) {
+	c.with(func() {
+		c.stations = append(c.stations, fmt.Sprint(network, " ", station, " ", used, " ", residual, " ", stored.Unix()))
+	})
+}
 func (c *counts) ArmServes(_, version, arm string) {
 	c.with(func() {
 		if c.arms == nil {

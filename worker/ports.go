@@ -97,6 +97,11 @@ type Observer interface {
 	Dead(code string)
 	Retried(code string)
 
+	Latency(took time.Duration) // of a fix, from storing its capture; by two clocks, so that it may be below 0
+	// Station is a receiver of a fix's capture: whether the fix rests on it, by how many s the signal came later there than
+	// the fix explains, and when the capture was stored.
+	Station(network, station string, used bool, residual float64, stored time.Time)
+
 	// Of a model, by its name and version, in an arm.
 	ArmServes(model, version, arm string)                    // from now on, or still
 	ArmInferred(model, version, arm string)                  // it located a capture

@@ -16,6 +16,7 @@ func (l *lane) settle(ctx context.Context, j *job, v verdict) {
 		if err = j.delivery.Ack(ctx); err == nil {
 			took := time.Since(j.started)
 			l.options.Observer.Fixed(took)
+			l.observeFix(j)
 			j.seat.arm.fixed(took)
 			l.shadows.give(shadowed)
 		} else {
