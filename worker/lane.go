@@ -52,6 +52,7 @@ type job struct {
 	delivery Delivery
 	message  Message
 	started  time.Time
+	trace    Trace // nil: nobody follows it
 	capture  messages.Capture
 	network  string
 	source   string
@@ -139,9 +140,12 @@ func (l *lane) serve(working context.Context, source Source) error {
 func (l *lane) handle(ctx context.Context, delivery Delivery) {
 	j := &l.job
 	j.delivery, j.message, j.started = delivery, delivery.Message(), time.Now()
+	ctx = l.begun(ctx, j)
 	err := l.runGuarded(ctx, j)
 	j.message.NumDelivered = delivery.Message().NumDelivered // it may have been delivered again in the meantime
-	l.settle(ctx, j, decide(err, j.message.NumDelivered, l.attempts))
+	v := decide(err, j.message.NumDelivered, l.attempts)
+	l.settle(ctx, j, v)
+	j.endTrace(v)
 	j.delivery, j.message, j.set, j.seat, j.desk = nil, Message{}, nil, nil, nil
 }
 
@@ -173,6 +177,9 @@ func (l *lane) runStage(ctx context.Context, stage stage, j *job) error {
 		return err
 	}
 	j.took[stage.name] = time.Since(start)
+	if j.trace != nil {
+		j.trace.Stage(stage.name, start, j.took[stage.name])
+	}
 	l.observer.Stage(stage.name, j.took[stage.name])
 	return nil
 }

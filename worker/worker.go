@@ -31,6 +31,7 @@ type Options struct {
 	Budget     features.Budget
 	Log        *slog.Logger
 	Observer   Observer
+	Tracer     Tracer // nil: captures are not followed
 
 	// Challenged is told of each capture that the challenger was to answer: whether it failed at what the champion then
 	// answered, and the failure's code. What both failed at is the capture's fault, and not told.
