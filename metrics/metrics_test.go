@@ -42,6 +42,10 @@ func TestWorker(t *testing.T) {
 		foxhunt_fixes_total 4
 		foxhunt_dead_letters_total{code="bad_rate"} 4
 		foxhunt_dead_letters_total{code="gave_up"} 1
+		foxhunt_dead_letters_total{code="kills_workers"} 0
+		foxhunt_retries_total{code="deadline"} 0
+		foxhunt_retries_total{code="model_failed"} 0
+		foxhunt_retries_total{code="panic"} 0
 		foxhunt_retries_total{code="publish_failed"} 4
 		foxhunt_model_runs_total 4
 		foxhunt_model_inferences_total 12

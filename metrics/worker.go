@@ -33,7 +33,8 @@ var latencyBuckets = []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .
 // waitBuckets reach further, as captures may wait for hours.
 var waitBuckets = []float64{.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200}
 
-// NewWorker registers the collectors of a worker.
+// NewWorker registers the collectors of a worker. What should wake somebody at its first time begins with 0, as rate() and
+// increase() miss the first count of a series that was not there before.
 func NewWorker(r prometheus.Registerer) *Worker {
 	w := &Worker{
 		arms:       newArms(r),
@@ -57,6 +58,12 @@ func NewWorker(r prometheus.Registerer) *Worker {
 		Help: "From storing a capture in the stream to its confirmed fix, by the server's clock and then the worker's: the wait included."})
 	r.MustRegister(w.duration, w.stages, w.latency)
 	w.stations = newStations(r, mostStations)
+	for _, code := range []string{"gave_up", "kills_workers"} {
+		w.dead.WithLabelValues(code)
+	}
+	for _, code := range []string{"deadline", "model_failed", "panic", "publish_failed"} {
+		w.retries.WithLabelValues(code)
+	}
 	fromFunc(r, true, "foxhunt_cache_hits_total", "Captures whose fix came from the cache.", func() float64 { return float64(w.hits.Load()) })
 	fromFunc(r, true, "foxhunt_cache_misses_total", "Captures that were computed because the cache did not know them.", func() float64 { return float64(w.misses.Load()) })
 	fromFunc(r, true, "foxhunt_cache_shared_total", "Captures that the cache did not know, and whose fix came from the computation for the very same capture in flight.", func() float64 { return float64(w.shared.Load()) })
