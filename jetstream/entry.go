@@ -46,19 +46,23 @@ func (e *rolloutEntry) Get(ctx context.Context) (value []byte, revision uint64, 
 	return slices.Concat([]byte{}, msg.Data), msg.Sequence, nil
 }
 
-// Put tries again under one id where no answer came: the server takes the same change once.
+// Put tries again where no answer came, which meets a conflict if the first attempt was stored; its id then tells.
 func (e *rolloutEntry) Put(ctx context.Context, value []byte, revision uint64) (uint64, error) {
+	id := rand.Text()
 	msg := &nats.Msg{Subject: e.subject(), Data: value, Header: nats.Header{
-		js.MsgIDHeader:               {rand.Text()},
+		js.MsgIDHeader:               {id},
 		js.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)},
 	}}
 	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
 	defer cancel()
 	stored, err := e.conn.publish(ctx, msg, isUnanswered)
-	if isConflict(err) {
-		return 0, rollout.ErrConflict
+	if !isConflict(err) {
+		return stored.Sequence, err
 	}
-	return stored.Sequence, err
+	if now, err := e.conn.stored(ctx, e.stream(), map[string]any{"last_by_subj": e.subject()}); err == nil && now.Header.Get(js.MsgIDHeader) == id {
+		return now.Sequence, nil
+	}
+	return 0, rollout.ErrConflict
 }
 
 // isUnanswered reports whether it is unknown what became of a call, or known that the server was not reached.

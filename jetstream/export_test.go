@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"io"
 	"time"
 )
 
@@ -41,3 +42,17 @@ type Seen struct {
 	First, Floor, Deliveries uint64
 	Made                     int64
 }
+
+// RemoveAbandoned removes parts of models' files that were left so long ago.
+func (c *Conn) RemoveAbandoned(ctx context.Context, t Topology, after time.Duration) error {
+	return c.removeAbandoned(ctx, t, after)
+}
+
+// PushChunks stores a file of at most so many bytes.
+func (c *Conn) PushChunks(ctx context.Context, subject string, file io.Reader, most int64) error {
+	_, _, _, err := c.pushChunks(ctx, subject, file, most)
+	return err
+}
+
+// Chunks is the subject of the parts of a model's file.
+func (m Model) Chunks() string { return m.chunks }

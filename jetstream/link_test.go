@@ -12,8 +12,9 @@ type link struct {
 	to       string
 
 	mu     sync.Mutex
-	flows  sync.Cond // signalled when paused or closed changes
+	flows  sync.Cond // signalled when paused, deaf or closed changes
 	paused bool
+	deaf   bool       // what the server says waits; what is said to it does not
 	conns  []net.Conn // nil once closed
 	closed bool
 	wg     sync.WaitGroup
@@ -36,10 +37,16 @@ func (l *link) address() string { return l.listener.Addr().String() }
 func (l *link) pause()          { l.set(true) }
 func (l *link) resume()         { l.set(false) }
 
+func (l *link) pauseAnswers() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.deaf = true
+}
+
 func (l *link) set(paused bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.paused = paused
+	l.paused, l.deaf = paused, false
 	l.flows.Broadcast()
 }
 
@@ -54,8 +61,8 @@ func (l *link) accept() {
 			near.Close()
 			continue
 		}
-		l.wg.Go(func() { l.copy(near, far) })
-		l.wg.Go(func() { l.copy(far, near) })
+		l.wg.Go(func() { l.copy(near, far, true) })
+		l.wg.Go(func() { l.copy(far, near, false) })
 	}
 }
 
@@ -68,13 +75,13 @@ func (l *link) keep(conns ...net.Conn) bool {
 }
 
 // copy passes bytes on while the link is not paused.
-func (l *link) copy(to, from net.Conn) {
+func (l *link) copy(to, from net.Conn, answers bool) {
 	defer to.Close()
 	defer from.Close()
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
-		if !l.waitForFlow() {
+		if !l.waitForFlow(answers) {
 			return
 		}
 		if _, failed := to.Write(buffer[:n]); err != nil || failed != nil {
@@ -83,10 +90,10 @@ func (l *link) copy(to, from net.Conn) {
 	}
 }
 
-func (l *link) waitForFlow() bool {
+func (l *link) waitForFlow(answers bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.paused && !l.closed {
+	for (l.paused || answers && l.deaf) && !l.closed {
 		l.flows.Wait()
 	}
 	return !l.closed

@@ -35,7 +35,7 @@ func (c *Conn) PushModel(ctx context.Context, t Topology, m Model, file io.Reade
 			return Model{}, err
 		}
 	}
-	if err := c.removeAbandoned(ctx, t); err != nil {
+	if err := c.removeAbandoned(ctx, t, abandonedTime); err != nil {
 		return Model{}, err
 	}
 	m.Note, m.By = reasonText(m.Note), reasonText(m.By)
@@ -52,7 +52,7 @@ func (c *Conn) PushModel(ctx context.Context, t Topology, m Model, file io.Reade
 }
 
 func (c *Conn) pushFile(ctx context.Context, t Topology, m Model, file io.Reader) (Model, error) {
-	size, chunks, digest, err := c.pushChunks(ctx, m.chunks, file)
+	size, chunks, digest, err := c.pushChunks(ctx, m.chunks, file, MaxModelBytes)
 	if err != nil {
 		return Model{}, err
 	}
@@ -65,7 +65,7 @@ func (c *Conn) pushFile(ctx context.Context, t Topology, m Model, file io.Reader
 		}
 		info := objectInfo(t.modelsBucket(), m)
 		info.Size, info.Chunks, info.Digest = uint64(size), uint32(chunks), digestPrefix+base64.URLEncoding.EncodeToString(digest)
-		stored, err := c.putMeta(ctx, t.modelsBucket(), info, 0)
+		stored, err := c.putMeta(ctx, t, info, 0)
 		var e *Error
 		if !given && errors.As(err, &e) && e.Code == CodeModelExists {
 			continue // somebody else took the number
@@ -78,9 +78,9 @@ func (c *Conn) pushFile(ctx context.Context, t Topology, m Model, file io.Reader
 	}
 }
 
-// pushChunks stores a file part by part: each waits for the one before, and is tried again under its own id while the server
+// pushChunks stores a file of at most so many bytes part by part: each waits for the one before, and is tried again under its own id while the server
 // cannot be reached, so that they stay in order.
-func (c *Conn) pushChunks(ctx context.Context, subject string, file io.Reader) (size int64, chunks int, digest []byte, err error) {
+func (c *Conn) pushChunks(ctx context.Context, subject string, file io.Reader, most int64) (size int64, chunks int, digest []byte, err error) {
 	hash, chunk := sha256.New(), make([]byte, modelChunk)
 	for {
 		n, err := io.ReadFull(file, chunk)
@@ -90,8 +90,8 @@ func (c *Conn) pushChunks(ctx context.Context, subject string, file io.Reader) (
 		if n == 0 {
 			break
 		}
-		if size += int64(n); size > MaxModelBytes {
-			return 0, 0, nil, fail(CodeTooLarge, nil, "the model has more than %d bytes, which is the most that is taken", MaxModelBytes)
+		if size += int64(n); size > most {
+			return 0, 0, nil, fail(CodeTooLarge, nil, "the model has more than %d bytes, which is the most that is taken", most)
 		}
 		hash.Write(chunk[:n])
 		msg := &nats.Msg{Subject: subject, Data: chunk[:n], Header: nats.Header{js.MsgIDHeader: {subject + "/" + strconv.Itoa(chunks)}}}
@@ -166,8 +166,8 @@ func (c *Conn) modelPart(ctx context.Context, stream, subject string, sequence u
 	}
 }
 
-// removeAbandoned removes parts of files that no description names, and that nobody adds to any more.
-func (c *Conn) removeAbandoned(ctx context.Context, t Topology) error {
+// removeAbandoned removes parts of files that no description names, and to which nobody has added for a time.
+func (c *Conn) removeAbandoned(ctx context.Context, t Topology, after time.Duration) error {
 	bucket := t.modelsBucket()
 	info, err := c.streamInfo(ctx, t.Models.Name, objectChunks(bucket, ">"))
 	if err != nil {
@@ -185,7 +185,7 @@ func (c *Conn) removeAbandoned(ctx context.Context, t Topology) error {
 	}
 	for subject, messages := range parts {
 		last, err := c.readObject(ctx, t, subject)
-		if err != nil || info.TimeStamp.Sub(last.Time) < abandonedTime {
+		if err != nil || info.TimeStamp.Sub(last.Time) < after {
 			continue // gone, or still being pushed
 		}
 		if err := c.purge(ctx, t.Models.Name, subject); err != nil {

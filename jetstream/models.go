@@ -1,13 +1,13 @@
 package jetstream
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -101,10 +101,9 @@ func (c *Conn) DeleteModel(ctx context.Context, t Topology, name, version string
 	if err != nil {
 		return err
 	}
-	bucket := t.modelsBucket()
-	info := objectInfo(bucket, m)
+	info := objectInfo(t.modelsBucket(), m)
 	info.Deleted = true
-	if _, err := c.putMeta(ctx, bucket, info, m.sequence); err != nil {
+	if _, err := c.putMeta(ctx, t, info, m.sequence); err != nil {
 		return err
 	}
 	return c.purge(ctx, t.Models.Name, m.chunks)
@@ -195,20 +194,22 @@ func objectInfo(bucket string, m Model) js.ObjectInfo {
 
 // putMeta writes what is known of an object, if what is stored of it is of that sequence, 0 for nothing; else the error is
 // CodeModelExists.
-func (c *Conn) putMeta(ctx context.Context, bucket string, info js.ObjectInfo, sequence uint64) (Stored, error) {
+func (c *Conn) putMeta(ctx context.Context, t Topology, info js.ObjectInfo, sequence uint64) (Stored, error) {
 	body, err := json.Marshal(info)
 	if err != nil {
 		return Stored{}, fail(CodeBadOption, err, "%v", err)
 	}
-	msg := nats.NewMsg("$O." + bucket + ".M." + base64.URLEncoding.EncodeToString([]byte(info.Name)))
+	msg := nats.NewMsg("$O." + t.modelsBucket() + ".M." + base64.URLEncoding.EncodeToString([]byte(info.Name)))
 	msg.Data = body
-	msg.Header.Set(js.MsgIDHeader, fmt.Sprintf("%s/%s/%t", info.NUID, info.Name, info.Deleted))
 	msg.Header.Set(js.ExpectedLastSubjSeqHeader, strconv.FormatUint(sequence, 10))
 	if sequence > 0 {
 		msg.Header.Set(js.MsgRollup, js.MsgRollupSubject)
 	}
 	stored, err := c.publish(ctx, msg, isUnanswered)
 	if isConflict(err) {
+		if now, err := c.readObject(ctx, t, msg.Subject); err == nil && bytes.Equal(now.Data, body) {
+			return Stored{Stream: t.Models.Name, Sequence: now.Sequence}, nil // by an attempt whose answer did not come
+		}
 		return Stored{}, fail(CodeModelExists, err, "%.200s is there already, or was; a version is never written again: choose another, or none",
 			strings.Replace(info.Name, "/", "@", 1))
 	}
