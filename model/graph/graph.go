@@ -17,6 +17,7 @@ type Graph struct {
 	initialisers []tensor
 	constants    map[string]Value // content of an initialiser -> its value
 	nodes        []node
+	shapes       []valueInfo
 	metadata     []property
 	names        map[string]bool // graph inputs, outputs and metadata keys taken
 	errs         []error
@@ -94,6 +95,14 @@ func (g *Graph) Nodes(op string, outputs int, inputs []Value, attrs ...Attribute
 	}
 	g.nodes = append(g.nodes, n)
 	return values
+}
+
+// Shaped states a value's type and shape where they do not follow from the operators, as of Range or NonZero, and
+// returns the value. A dimension is a number or a name, and those with one name are of one size: ONNX Runtime plans its
+// memory by them, and for every value of unknown shape it searches in vain among all buffers that are free.
+func (g *Graph) Shaped(v Value, t Type, shape ...string) Value {
+	g.shapes = append(g.shapes, g.valueInfo(g.use(v), t, shape))
+	return v
 }
 
 // Size counts nodes and constants, for tests and tools.

@@ -128,3 +128,26 @@ func TestMistakesAreReported(t *testing.T) {
 		}
 	}
 }
+
+func TestAStatedShapeIsWritten(t *testing.T) {
+	g := graph.New("shaped")
+	count := g.Input("count", graph.Int64)
+	index := g.Shaped(g.Range(g.Int64(0), count, g.Int64(1)), graph.Int64, "N")
+	g.Output("index", index, graph.Int64, "N")
+	data, err := g.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := fields(t, fields(t, data)[7][0])
+	if len(written[13]) != 1 {
+		t.Fatalf("%d value_infos; want one", len(written[13]))
+	}
+	output := string(fields(t, written[1][0])[2][0])
+	if got := string(fields(t, written[13][0])[1][0]); got != output {
+		t.Errorf("the shape is of %q; want %q, the Range's output", got, output)
+	}
+	g.Shaped(index, graph.Int64, "")
+	if _, err := g.Marshal(); err == nil {
+		t.Error("a dimension without a name is taken")
+	}
+}

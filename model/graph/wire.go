@@ -62,6 +62,9 @@ func (g *Graph) graph() []byte {
 	for i := range g.outputs {
 		m.bytes(12, g.outputs[i].marshal())
 	}
+	for i := range g.shapes {
+		m.bytes(13, g.shapes[i].marshal())
+	}
 	return m
 }
 

@@ -41,6 +41,13 @@ func TestCheckerAcceptsModel(t *testing.T) {
 	modeltest.CheckONNX(t, File())
 }
 
+// TestEveryShapeIsKnown: where ONNX Runtime does not know shapes it plans its memory badly, and loading takes seconds.
+func TestEveryShapeIsKnown(t *testing.T) {
+	if unknown := modeltest.UnknownShapes(t, File()); len(unknown) > 0 {
+		t.Errorf("%d values have no known shape, the first %s; state it with Shaped", len(unknown), unknown[0])
+	}
+}
+
 // disagreement is how far a prediction is from the estimate of the Go estimator: of the position
 // and the deviations in units of the ellipse's size, of the confidence as it is.
 func disagreement(p *contract.Prediction, e *Estimate) float64 {

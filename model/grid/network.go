@@ -12,7 +12,8 @@ type value = graph.Value
 // network is the graph under construction with its inputs and what follows from R alone.
 //
 // Shapes: what belongs to a receiver is a column [B, R, 1], to a pair [B, P, 1], to a window
-// (one chain of refinement each) a row [B, 1, C]; cells are [B, 1 or R or P or H, C n n].
+// (one chain of refinement each) a row [B, 1, C]; cells are [B, 1 or R or P or H, C n n]. Where
+// ONNX Runtime cannot find a shape by itself it is stated: else loading takes eight times as long.
 type network struct {
 	*graph.Graph
 	x, y, z, sigma              value // [B, R, 1] m, m, m, s
@@ -63,9 +64,9 @@ func (n *network) inputs() {
 // topology computes the tables of pairs from R.
 func (n *network) topology() {
 	n.receivers = n.Gather(n.Shape(n.x), n.Int64(1), 0)
-	n.index = n.Range(n.Int64(0), n.receivers, n.Int64(1))
+	n.index = n.Shaped(n.Range(n.Int64(0), n.receivers, n.Int64(1)), graph.Int64, "R")
 	i, j := n.Unsqueeze(n.index, 1), n.Unsqueeze(n.index, 0)
-	upper := n.NonZero(n.Less(i, j))
+	upper := n.Shaped(n.NonZero(n.Less(i, j)), graph.Int64, "2", "P")
 	n.first, n.second = n.Gather(upper, n.Int64(0), 0), n.Gather(upper, n.Int64(1), 0)
 	n.others = n.number(n.Not(n.Equal(i, j)))
 
@@ -82,7 +83,8 @@ func (n *network) topology() {
 	n.difference32 = n.single(n.difference)
 	n.everyReceiver = n.number(n.Equal(j, j))
 	n.everyPair = n.number(n.Unsqueeze(n.Equal(n.first, n.first), 0))
-	left := n.Unsqueeze(n.Range(n.Int64(-1), n.receivers, n.Int64(1)), 1) // [H, 1] who is left out
+	hypotheses := n.Shaped(n.Range(n.Int64(-1), n.receivers, n.Int64(1)), graph.Int64, "H")
+	left := n.Unsqueeze(hypotheses, 1) // [H, 1] who is left out
 	n.everyHypothesis = n.single(n.Transpose(n.Equal(left, left), 1, 0))
 	n.keeps = n.number(n.Not(n.Equal(left, j)))
 }
@@ -120,7 +122,7 @@ func (n *network) limit(x value, low, high float64) value {
 
 // like gives the scalar the shape of x.
 func (n *network) like(x value, v float64) value {
-	return n.Node("Expand", []value{n.Float64(v), n.Shape(x)})
+	return n.Where(n.Bools(nil, true), n.Float64(v), x) // unlike Expand it shows which shape comes out
 }
 
 // exactLog and exactExp are for small tensors. ONNX Runtime computes them several elements at a

@@ -11,6 +11,7 @@ func (n *network) exclude(peaks *pairPeaks) value {
 	for range excludeSteps {
 		count := n.Mul(active, n.MatMul(bad, active))
 		most, at := n.TopK(count, 2, 1)
+		most, at = n.Shaped(most, graph.Float64, "B", "2", "1"), n.Shaped(at, graph.Int64, "B", "2", "1")
 		worst, second := n.Slice(most, 1, 0, 1), n.Slice(most, 1, 1, 2)
 		single := n.Min(n.Sub(worst, second), n.Float64(1))
 		majority := n.Greater(n.Add(n.Add(worst, worst), single), n.plus(left, -1))

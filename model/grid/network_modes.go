@@ -1,6 +1,10 @@
 package grid
 
-import "math"
+import (
+	"math"
+
+	"foxhunt/model/graph"
+)
 
 // networkFix is what is reported, each part [B, 1, 1], and the chain that shows which receivers take part.
 type networkFix struct {
@@ -101,7 +105,8 @@ func (n *network) used(ends chainEnds, fix networkFix, active value) value {
 	chain := n.number(n.Equal(n.Int64s([]int64{chains}, 0, 1, 2, 3), fix.chain))
 	mass = n.ReduceSum(n.Mul(mass, chain), true, 2) // [B, H, 1]
 	total := n.ReduceSum(mass, true, 1)
-	likely := n.Greater(n.Slice(mass, 1, 1, math.MaxInt64), n.scale(total, namePosterior))
+	left := n.Shaped(n.Slice(mass, 1, 1, math.MaxInt64), graph.Float64, "B", "R", "1") // all but the first, which leaves nobody out
+	likely := n.Greater(left, n.scale(total, namePosterior))
 	return n.Mul(active, n.number(n.Not(likely)))
 }
 

@@ -1,5 +1,11 @@
 package grid
 
+import (
+	"strconv"
+
+	"foxhunt/model/graph"
+)
+
 // chainEnds are the last surfaces of all chains, their moments, and which of the chains began at
 // a peak ([B, 1, C] bool; the one around everything does not).
 type chainEnds struct {
@@ -47,7 +53,9 @@ func (n *network) peaks(s *surfaces) (height, cell value) {
 	image := n.Reshape(s.marginal, 0, 1, coarseCells, coarseCells)
 	highest := n.MaxPool(image, peakSpan, peakSpan, pad, pad, pad, pad)
 	candidates := n.Where(n.Equal(image, highest), image, n.Float32(noPeak))
-	return n.TopK(n.Reshape(candidates, 0, 1, -1), modes, 2)
+	height, cell = n.TopK(n.Reshape(candidates, 0, 1, coarseCells*coarseCells), modes, 2)
+	shape := []string{"B", "1", strconv.Itoa(modes)}
+	return n.Shaped(height, graph.Float32, shape...), n.Shaped(cell, graph.Int64, shape...)
 }
 
 // next is the graph of the method of that name.

@@ -55,7 +55,7 @@ func (n *network) hypotheses(e *networkEvidence, w, active value) {
 	all := n.Gather(n.Float64s([]int64{33}, none...), n.Cast(left, graph.Int64), 0)
 	may := n.And(n.Greater(active, n.Float64(0.5)), n.Greater(left, n.Float64(2)))
 	one := n.Where(may, n.Float64(math.Log(leaveOut)), n.Float64(never))
-	e.logPrior = n.single(n.Concat(1, all, one))
+	e.logPrior = n.single(n.Shaped(n.Concat(1, all, one), graph.Float64, "B", "H", "1"))
 }
 
 // place measures where the receivers' centroid is and how far they spread.
