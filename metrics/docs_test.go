@@ -33,7 +33,9 @@ func exercised(t *testing.T) *prometheus.Registry {
 	w.FellBack("bad_output")
 	NewSource(registry, func() Source { return Source{} })
 	accuracy := 120.0
-	NewModel(registry).Loaded("grid", "1", "abc", &accuracy)
+	m := NewModel(registry)
+	m.Serving("champion", &ServedModel{Name: "grid", Version: "1", Digest: "abc", Bytes: 1, Accuracy: &accuracy})
+	m.Failed("bad_model")
 	NewCache(registry, func() []CacheTier { return []CacheTier{{Tier: "memory", Available: true}} })
 	g := NewGateway(registry)
 	g.InFlight(1)

@@ -78,27 +78,6 @@ func wantHistogram(t *testing.T, registry *prometheus.Registry, name string, cou
 	t.Errorf("no %s", name)
 }
 
-func TestModel(t *testing.T) {
-	registry := prometheus.NewRegistry()
-	m := NewModel(registry)
-	names := []string{"foxhunt_model_loaded", "foxhunt_model_info", "foxhunt_model_stated_accuracy", "foxhunt_model_reloads_total"}
-	wantMetrics(t, registry, `
-		foxhunt_model_loaded 0
-		foxhunt_model_reloads_total 0`, names...)
-	accuracy := 87.5
-	m.Loaded("towers", "3", "abc", &accuracy)
-	wantMetrics(t, registry, `
-		foxhunt_model_loaded 1
-		foxhunt_model_info{digest="abc",name="towers",version="3"} 1
-		foxhunt_model_stated_accuracy{name="towers",version="3"} 87.5
-		foxhunt_model_reloads_total 0`, names...)
-	m.Loaded("towers", "4", "def", nil) // states none: the old one's must go
-	wantMetrics(t, registry, `
-		foxhunt_model_loaded 1
-		foxhunt_model_info{digest="def",name="towers",version="4"} 1
-		foxhunt_model_reloads_total 1`, names...)
-}
-
 func TestCache(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	tiers := []CacheTier{

@@ -11,6 +11,7 @@ import (
 
 	"foxhunt/cache"
 	"foxhunt/jetstream"
+	"foxhunt/messages"
 	"foxhunt/metrics"
 	"foxhunt/model"
 	"foxhunt/worker"
@@ -61,7 +62,8 @@ func (p *workerProcess) loadModel(runtime *model.Runtime) (err error) {
 		return fmt.Errorf("model %s: %w", p.options.model, err)
 	}
 	info := p.model.Info()
-	metrics.NewModel(p.http.registry).Loaded(info.Name, info.Version, info.Digest, statedAccuracy(info))
+	metrics.NewModel(p.http.registry).Serving(messages.ArmChampion, &metrics.ServedModel{
+		Name: info.Name, Version: info.Version, Digest: info.Digest, Bytes: info.Bytes, Accuracy: statedAccuracy(info)})
 	return nil
 }
 
