@@ -22,11 +22,15 @@ const (
 	abandonedTime = time.Hour // after which parts without a description are of a push that was killed
 )
 
-// PushModel stores a model's file under m's name, with its note and by whom, as its version or, if that is "", as the next number.
+// PushModel stores a model's file under m's name, with its note, contract and by whom, as its version or, if that is "", as
+// the next number.
 // The model is seen once all of it is stored, and not before; a push that fails leaves nothing.
 func (c *Conn) PushModel(ctx context.Context, t Topology, m Model, file io.Reader) (Model, error) {
 	if !goodModelName.MatchString(m.Name) || m.Version != "" && !goodModelVersion.MatchString(m.Version) {
 		return Model{}, fail(CodeBadOption, nil, "%.120q is no model's name and version; want letters, digits, dots, - and _", m.Name+"@"+m.Version)
+	}
+	if len(m.Contract) > MaxContractBytes {
+		return Model{}, fail(CodeTooLarge, nil, "the contract has %d bytes; at most %d are taken", len(m.Contract), MaxContractBytes)
 	}
 	if m.Version != "" { // so that what will be refused is not sent first
 		if _, err := c.readObject(ctx, t, objectMeta(t.modelsBucket(), m.Name, m.Version)); err == nil {

@@ -38,6 +38,9 @@ type Model struct {
 	By      string    `json:"by,omitempty"` // who says to have pushed it
 	Pushed  time.Time `json:"pushed"`       // by the server's clock
 
+	// Contract is that of a model whose file carries none, at most MaxContractBytes, or nil.
+	Contract []byte `json:"-"`
+
 	chunks   string // subject that the file's parts are on
 	sequence uint64 // of the message that says all this
 	deleted  bool
@@ -51,8 +54,14 @@ var (
 	goodModelVersion = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 )
 
-// authorKey is the metadata of an object that names who pushed it.
-const authorKey = "foxhunt-by"
+// Metadata of an object: who pushed it, and the contract beside the model.
+const (
+	authorKey   = "foxhunt-by"
+	contractKey = "foxhunt-contract"
+)
+
+// MaxContractBytes bounds the contract beside a model: it goes with the model's description into one message.
+const MaxContractBytes = 128 << 10
 
 // Models are the models in t's object store, by name, and the latest of a name first.
 func (c *Conn) Models(ctx context.Context, t Topology) ([]Model, error) {
@@ -169,6 +178,9 @@ func decodeModel(bucket string, msg StreamMessage) (Model, error) {
 		return Model{}, fail(CodeBadModel, nil, "the object store says nothing that can be of %s: %d bytes, digest %.80q", m.Ref(), info.Size, info.Digest)
 	}
 	m.Digest = hex.EncodeToString(digest)
+	if text := info.Metadata[contractKey]; text != "" && len(text) <= MaxContractBytes {
+		m.Contract = []byte(text)
+	}
 	return m, nil
 }
 
@@ -186,8 +198,12 @@ func objectChunks(bucket, id string) string { return "$O." + bucket + ".C." + id
 
 func objectInfo(bucket string, m Model) js.ObjectInfo {
 	id := m.chunks[strings.LastIndexByte(m.chunks, '.')+1:]
+	metadata := map[string]string{authorKey: m.By}
+	if len(m.Contract) > 0 {
+		metadata[contractKey] = string(m.Contract)
+	}
 	return js.ObjectInfo{Bucket: bucket, NUID: id, ObjectMeta: js.ObjectMeta{
-		Name: m.Name + "/" + m.Version, Description: m.Note, Metadata: map[string]string{authorKey: m.By},
+		Name: m.Name + "/" + m.Version, Description: m.Note, Metadata: metadata,
 		Opts: &js.ObjectMetaOptions{ChunkSize: modelChunk},
 	}}
 }

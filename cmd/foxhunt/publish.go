@@ -221,7 +221,10 @@ const (
 
 // isPassing reports whether the same call may succeed later without anybody changing anything.
 func isPassing(err error) bool {
-	var e *jetstream.Error
+	var e interface {
+		error
+		Passing() bool
+	}
 	return errors.As(err, &e) && e.Passing()
 }
 
