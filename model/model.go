@@ -133,7 +133,7 @@ func (m *Model) open(data []byte, options Options) error {
 	load := func() { m.session, err = m.newSession(data, options) }
 	// Threads that the library starts inherit the priority for good, so it stays as it is where there are any.
 	if options.Beside && options.Threads == 1 && options.Provider == CPU {
-		aside(load)
+		Aside(load)
 	} else {
 		load()
 	}

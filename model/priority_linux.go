@@ -10,9 +10,9 @@ import (
 // for which both ask.
 const niceness = 10
 
-// aside does the work on an operating-system thread of low priority, and waits. Linux gives each thread a priority of
+// Aside does the work on an operating-system thread of low priority, and waits. Linux gives each thread a priority of
 // its own, which only a privileged process may raise again: so the thread ends with the goroutine that was locked to it.
-func aside(work func()) {
+func Aside(work func()) {
 	done := make(chan struct{})
 	go func() {
 		runtime.LockOSThread() // never unlocked

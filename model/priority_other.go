@@ -2,5 +2,5 @@
 
 package model
 
-// aside does the work. Only Linux lets one thread of a process have a lower priority than the others.
-func aside(work func()) { work() }
+// Aside does the work. Only Linux lets one thread of a process have a lower priority than the others.
+func Aside(work func()) { work() }

@@ -44,6 +44,20 @@ func Check(ctx context.Context, m *model.Model) error {
 	return nil
 }
 
+// WarmUp runs a model as it will be run, on one capture and on a full batch, so that the first capture it serves does not
+// wait for what is done once.
+func WarmUp(ctx context.Context, m *model.Model) error {
+	e, err := newExaminer(ctx, m)
+	if err != nil {
+		return refusal(err)
+	}
+	defer e.close()
+	if err := e.warmUp(); err != nil {
+		return refusal(err)
+	}
+	return nil
+}
+
 // rule is one thing that a model owes.
 type rule struct {
 	name string

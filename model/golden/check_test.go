@@ -41,6 +41,17 @@ func wantCode(t *testing.T, err error, code string) {
 	}
 }
 
+// TestWarmUp runs a good model, and says why one that cannot run does not.
+func TestWarmUp(t *testing.T) {
+	m := load(t, grid.File())
+	if err := golden.WarmUp(t.Context(), m); err != nil {
+		t.Errorf("grid: %v", err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantCode(t, golden.WarmUp(ended, m), golden.CheckCancelled)
+}
+
 func TestACheckEndsWithItsContext(t *testing.T) {
 	m := load(t, modeltest.Plain(t))
 	ctx, cancel := context.WithCancel(t.Context())
