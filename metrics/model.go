@@ -16,6 +16,7 @@ type Model struct {
 	accuracy *prometheus.GaugeVec
 	reloads  *prometheus.CounterVec
 	failures *prometheus.CounterVec
+	stops    prometheus.Counter
 	duration prometheus.Histogram
 	planned  prometheus.Gauge
 	followed prometheus.Gauge
@@ -38,6 +39,7 @@ func NewModel(r prometheus.Registerer) *Model {
 		accuracy: gauges(r, "foxhunt_model_stated_accuracy", "The accuracy that the model states of itself, in its own unit; absent when it states none.", "arm", "name", "version"),
 		reloads:  counters(r, "foxhunt_model_reloads_total", "Times that another model came to serve in an arm than the one before.", "arm"),
 		failures: counters(r, "foxhunt_model_load_failures_total", "Models that were wanted and could not be had, by reason code; one that is refused for good counts once.", "code"),
+		stops:    counter(r, "foxhunt_challenger_stops_total", "Splits that this worker stopped for the whole fleet, because the challenger failed too often."),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "foxhunt_model_load_duration_seconds", Buckets: []float64{.05, .1, .2, .5, 1, 2, 5, 10, 20, 60, 120},
 			Help: "Time to check a model, load it and warm it up, of those that could be; downloading is not in it."}),
@@ -54,6 +56,9 @@ func (m *Model) Loaded(took time.Duration) { m.duration.Observe(took.Seconds()) 
 
 // Failed records a model that could not be had.
 func (m *Model) Failed(code string) { m.failures.WithLabelValues(code).Inc() }
+
+// Stopped records a split that this worker stopped.
+func (m *Model) Stopped() { m.stops.Inc() }
 
 // Serving says which model serves in an arm from now on; nil: none.
 func (m *Model) Serving(arm string, model *ServedModel) {

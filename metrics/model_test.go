@@ -46,4 +46,6 @@ func TestModel(t *testing.T) {
 		foxhunt_model_load_failures_total{code="bad_model"} 1
 		foxhunt_model_plan_timestamp_seconds 0
 		foxhunt_model_plan_followed 0`, names...)
+	m.Stopped()
+	wantMetrics(t, registry, `foxhunt_challenger_stops_total 1`, "foxhunt_challenger_stops_total")
 }

@@ -109,6 +109,7 @@ type bench struct {
 	failures []string // codes
 	seats    map[string]string
 	follows  bool
+	stops    int
 	events   []rollout.Event
 	hold     chan struct{} // loads wait for it, or for their end
 	holding  chan struct{} // one waits
@@ -201,6 +202,12 @@ func (b *bench) Serving(post string, info *model.Info) {
 	if info != nil {
 		b.seats[post] = info.Digest
 	}
+}
+
+func (b *bench) Stopped() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stops++
 }
 
 func (b *bench) Plan(_ time.Time, follows bool) {

@@ -61,6 +61,7 @@ type Observer interface {
 	Loaded(took time.Duration)             // a model is in memory that was not
 	Failed(code string)                    // one that is wanted could not be had
 	Serving(post string, info *model.Info) // at a post from now on; nil: nobody
+	Stopped()                              // this worker stopped a split for the fleet, as the challenger failed too often
 	Plan(changed time.Time, followed bool) // when the plan that is known was made, zero for none, and whether all of it is so
 }
 

@@ -95,6 +95,7 @@ func TestErrorRate(t *testing.T) {
 	b.serves(t, Challenger, "")
 	b.entry.setAway(nil)
 	b.until(t, "an event", func() bool { return b.told(rollout.EventStopped) == 1 })
+	b.until(t, "a stop in the metrics", func() bool { return b.stops == 1 })
 	after, _, err := b.plans.Plan(t.Context())
 	if err != nil || after.Challenger.Stopped == nil || after.Challenger.ID != plan.Challenger.ID || after.Challenger.Stopped.By != "w" {
 		t.Errorf("the plan is %+v, %v", after.Challenger, err)

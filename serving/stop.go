@@ -75,6 +75,7 @@ func (m *Manager) stopSplit(ctx context.Context, v verdict) error {
 		return err
 	}
 	m.o.Log.Error("the split is stopped: the challenger fails too often", "experiment", v.split, "model", stopped.Model, "reason", reason)
+	m.observe(func(o Observer) { o.Stopped() })
 	m.event(rollout.Event{Kind: rollout.EventStopped, Model: stopped.Model, Digest: stopped.Digest, Code: "error_rate",
 		Sentence: fmt.Sprintf("the split %s with %s is stopped for good: %s", v.split, stopped.Model, reason)})
 	return nil
