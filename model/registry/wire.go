@@ -71,7 +71,7 @@ func (w *walker) walk(kind message, data []byte, depth int) (*rope, error) {
 			return nil
 		}
 		replaced, err := w.walk(inner, f.bytes, depth+1)
-		if replaced == nil {
+		if replaced == nil || err != nil {
 			return err
 		}
 		if out == nil {
@@ -82,10 +82,11 @@ func (w *walker) walk(kind message, data []byte, depth int) (*rope, error) {
 		kept = f.end
 		return nil
 	})
-	if out != nil {
-		out.add(data[kept:])
+	if out == nil || err != nil {
+		return nil, err
 	}
-	return out, err
+	out.add(data[kept:])
+	return out, nil
 }
 
 // addMessage adds a field that holds a message.
