@@ -45,6 +45,7 @@ var rooms = map[string][]string{
 	"examples":                  {}, // clients in other languages, and their tests
 	"tracing":                   {"go.opentelemetry.io/otel"},
 	"deploy/nats":               {}, // configuration, and its tests
+	"deploy/prometheus":         {}, // rules and dashboards, and their tests
 }
 
 type goPackage struct {
