@@ -27,9 +27,10 @@ const (
 	BadOptions     = "bad_options"     // the options are not ones that a session can have
 	Closed         = "closed"          // the model or the runner was closed
 	Unreadable     = "unreadable"      // the model's file cannot be read
-	TooLarge       = "too_large"       // the model is larger than MaxModelBytes
+	TooLarge       = "too_large"       // the model is larger than MaxModelBytes, or has more parts than any model needs
 	BadModel       = "bad_model"       // not an ONNX model, or one that ONNX Runtime refuses
 	ExternalData   = "external_data"   // the model keeps weights in other files
+	CustomOperator = "custom_operator" // the model needs a library of operators that ONNX Runtime does not bring
 	NoContract     = "no_contract"     // no contract, and not the plain one either
 	BadContract    = "bad_contract"    // the contract is not valid
 	MissingInput   = "missing_input"   // the contract names an input that the model lacks

@@ -16,17 +16,18 @@ type header struct {
 	nodes                     int
 	externalData              bool
 
-	initializers map[string]bool // older files list their weights among the inputs too
+	initializers map[string]bool   // older files list their weights among the inputs too
+	operators    map[string]string // by domain: an operator of it that a node names
+	functions    map[string]bool   // domains of the functions that the file brings itself
+	allNodes     int               // those of graphs within nodes and of functions, too
 	hasGraph     bool
 }
 
-// maxNesting bounds how deep graphs within graphs may go; it is what protobuf's own parsers allow.
-const maxNesting = 100
-
-// readHeader walks an ONNX file. The walk copies names and metadata only, so hostile bytes cannot make it allocate
-// more than they hold.
+// readHeader walks an ONNX file. The walk copies names and metadata only, and no more of them than limits.go allows, so
+// hostile bytes cannot make it allocate much more than they hold.
 func readHeader(data []byte) (*header, error) {
-	h := &header{opsets: map[string]int64{}, metadata: map[string]string{}, initializers: map[string]bool{}}
+	h := &header{opsets: map[string]int64{}, metadata: map[string]string{}, initializers: map[string]bool{},
+		operators: map[string]string{}, functions: map[string]bool{}}
 	if err := eachField(data, h.modelField); err != nil {
 		return nil, err
 	}
@@ -40,7 +41,7 @@ func readHeader(data []byte) (*header, error) {
 		}
 	}
 	h.inputs = fed
-	return h, nil
+	return h, h.check()
 }
 
 // field is one protobuf field: number holds a varint's value, bytes a length-delimited one's.
@@ -101,16 +102,26 @@ func (h *header) modelField(f field) error { // ModelProto
 	case 14:
 		key, value, err := readPair(f.bytes)
 		h.metadata[key] = value
-		return err
-	case 25: // a function: a graph that nodes call by name
-		return eachField(f.bytes, func(f field) error {
-			if f.id == 7 {
-				return h.node(f.bytes, 1)
-			}
-			return nil
-		})
+		return first(err, h.bound())
+	case 25:
+		return h.function(f.bytes)
 	}
 	return nil
+}
+
+func (h *header) function(message []byte) error { // FunctionProto: a graph that nodes call by name
+	var domain string
+	err := eachField(message, func(f field) error {
+		switch f.id {
+		case 7:
+			return h.node(f.bytes, 1)
+		case 10:
+			domain = string(f.bytes)
+		}
+		return nil
+	})
+	h.functions[domain] = true
+	return first(err, h.bound())
 }
 
 func (h *header) opset(message []byte) error { // OperatorSetIdProto
@@ -129,7 +140,7 @@ func (h *header) opset(message []byte) error { // OperatorSetIdProto
 		domain = ""
 	}
 	h.opsets[domain] = version
-	return err
+	return first(err, h.bound())
 }
 
 func readPair(message []byte) (key, value string, err error) { // StringStringEntryProto
@@ -143,95 +154,4 @@ func readPair(message []byte) (key, value string, err error) { // StringStringEn
 		return nil
 	})
 	return key, value, err
-}
-
-func (h *header) graphField(f field) error { // the main GraphProto
-	switch f.id {
-	case 1:
-		h.nodes++
-		return h.node(f.bytes, 1)
-	case 2:
-		h.graphName = string(f.bytes)
-	case 5:
-		return h.initializer(f.bytes)
-	case 11:
-		value, err := readValue(f.bytes)
-		h.inputs = append(h.inputs, value)
-		return err
-	case 12:
-		value, err := readValue(f.bytes)
-		h.outputs = append(h.outputs, value)
-		return err
-	case 15:
-		return h.sparseTensor(f.bytes)
-	}
-	return nil
-}
-
-// node looks through a node's attributes for tensors and graphs within.
-func (h *header) node(message []byte, depth int) error { // NodeProto
-	if depth > maxNesting {
-		return refuse(BadModel, "graphs are nested more than %d deep", maxNesting)
-	}
-	return eachField(message, func(f field) error {
-		if f.id != 5 {
-			return nil
-		}
-		return eachField(f.bytes, func(f field) error { // AttributeProto
-			switch f.id {
-			case 5, 10:
-				return h.tensor(f.bytes)
-			case 22, 23:
-				return h.sparseTensor(f.bytes)
-			case 6, 11:
-				return h.subgraph(f.bytes, depth+1)
-			}
-			return nil
-		})
-	})
-}
-
-func (h *header) subgraph(message []byte, depth int) error { // a GraphProto inside a node
-	return eachField(message, func(f field) error {
-		switch f.id {
-		case 1:
-			return h.node(f.bytes, depth)
-		case 5:
-			return h.tensor(f.bytes)
-		case 15:
-			return h.sparseTensor(f.bytes)
-		}
-		return nil
-	})
-}
-
-func (h *header) initializer(message []byte) error { // a TensorProto of the main graph
-	err := eachField(message, func(f field) error {
-		if f.id == 8 {
-			h.initializers[string(f.bytes)] = true
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return h.tensor(message)
-}
-
-func (h *header) tensor(message []byte) error { // TensorProto
-	return eachField(message, func(f field) error {
-		if f.id == 13 || f.id == 14 && f.number == 1 {
-			h.externalData = true
-		}
-		return nil
-	})
-}
-
-func (h *header) sparseTensor(message []byte) error { // SparseTensorProto
-	return eachField(message, func(f field) error {
-		if f.id == 1 || f.id == 2 {
-			return h.tensor(f.bytes)
-		}
-		return nil
-	})
 }

@@ -95,6 +95,9 @@ func (v *Value) dimField(f field) error {
 		return nil
 	})
 	v.Shape = append(v.Shape, d)
+	if err == nil && len(v.Shape) > maxAxes {
+		err = refuse(TooLarge, "an input or output has more than %d axes", maxAxes)
+	}
 	return err
 }
 
