@@ -19,9 +19,8 @@ type engine struct {
 	text       []byte // the contract's JSON, which is among what a cache's key is made of
 	extractors *extractors
 	infer      func(context.Context, *request) error
-	yield      func(context.Context) error // waits until it is the shadow's turn; nil: this is not the shadow's
-	stop       func()                      // ends what infer needs
-	runners    []Runner                    // closed after stop
+	stop       func()   // ends what infer needs
+	runners    []Runner // closed after stop
 
 	sets int // of Worker.sets that have it; under Worker.mu
 }
@@ -75,11 +74,6 @@ func (e *engine) close(log *slog.Logger) {
 
 // extract computes the capture's features.
 func (e *engine) extract(ctx context.Context, capture *messages.Capture, network string, out *features.Features) error {
-	if e.yield != nil {
-		if err := e.yield(ctx); err != nil {
-			return err
-		}
-	}
 	extractor, err := e.extractors.take(ctx, e)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -166,21 +167,49 @@ func (p *fakePublisher) only(t *testing.T) *messages.Fix {
 	return nil
 }
 
-// fakeModel answers every capture with a place near the receivers, or as answer says.
+// fakeModel answers every capture with a place near the receivers that tells its version, or as answer says.
 type fakeModel struct {
 	contract *contract.Contract
+	version  string // "" for 1
 	answer   func(batch int) ([]contract.Prediction, error)
+	noRunner bool
 
 	mu      sync.Mutex
 	batches []int
+	made    int // runners
+	closed  int
 }
 
 func (m *fakeModel) Identity() messages.Model {
-	return messages.Model{Name: "fake", Version: "1", Digest: "abc"}
+	if m.version == "" || m.version == "1" {
+		return messages.Model{Name: "fake", Version: "1", Digest: "abc"}
+	}
+	return messages.Model{Name: "fake", Version: m.version, Digest: "digest of " + m.version}
 }
 func (m *fakeModel) Contract() *contract.Contract { return m.contract }
 func (m *fakeModel) MaxBatch() int                { return 0 }
-func (m *fakeModel) NewRunner() (Runner, error)   { return fakeRunner{m}, nil }
+func (m *fakeModel) NewRunner() (Runner, error) {
+	if m.noRunner {
+		return nil, errDown
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.made++
+	return fakeRunner{m}, nil
+}
+
+// opened is how many runners were made, and open how many of them are not closed.
+func (m *fakeModel) opened() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.made
+}
+
+func (m *fakeModel) open() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.made - m.closed
+}
 
 func (m *fakeModel) runs() []int {
 	m.mu.Lock()
@@ -188,9 +217,24 @@ func (m *fakeModel) runs() []int {
 	return append([]int(nil), m.batches...)
 }
 
+// placeOf is the longitude that a model of a version answers: 8 degrees for the first.
+func placeOf(version string) float64 {
+	n, err := strconv.Atoi(version)
+	if err != nil {
+		n = 999
+	}
+	return 8 + float64(n-1)/1024
+}
+
 type fakeRunner struct{ *fakeModel }
 
-func (r fakeRunner) Close() error { return nil }
+func (r fakeRunner) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed++
+	return nil
+}
+
 func (r fakeRunner) Run(_ []contract.Prediction, batch ...[]contract.Tensor) ([]contract.Prediction, error) {
 	r.mu.Lock()
 	r.batches = append(r.batches, len(batch))
@@ -200,7 +244,9 @@ func (r fakeRunner) Run(_ []contract.Prediction, batch ...[]contract.Tensor) ([]
 	}
 	predictions := make([]contract.Prediction, len(batch))
 	for i := range predictions {
-		predictions[i] = contract.Prediction{X: 45, Y: 8, Covariance: contract.Spread{XX: 100, YY: 400}, Confidence: 0.9}
+		predictions[i] = contract.Prediction{
+			X: 45, Y: placeOf(r.Identity().Version), Covariance: contract.Spread{XX: 100, YY: 400}, Confidence: 0.9,
+		}
 	}
 	return predictions, nil
 }

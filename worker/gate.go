@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// gate lets the shadow pass while the lanes leave a processor idle.
+// gate lets the shadow pass where that leaves a processor idle.
 type gate struct {
 	mu    sync.Mutex
 	most  int           // lanes at work beside which the shadow may begin
@@ -29,7 +29,7 @@ func (g *gate) leave() {
 	}
 }
 
-// wait returns when the lanes leave a processor idle, or ctx has ended.
+// wait returns when so few lanes are at work, or ctx has ended.
 func (g *gate) wait(ctx context.Context) error {
 	for {
 		quiet := g.closed()

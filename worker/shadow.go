@@ -7,9 +7,15 @@ import (
 )
 
 // The shadow is a model whose fixes nobody relies on: it gets captures that have their fix, and must cost those that come next
-// as little as can be. So it has one goroutine, which begins a step only while the lanes leave a processor idle, on a
-// thread that the system lets run when no other wants to; an extractor and a runner of its own, for which nobody waits; and a
+// as little as can be. So it has one goroutine, which begins with a capture only where that leaves a processor idle, and then
+// rests until it has had no more than its share of them; an extractor and a runner of its own, for which nobody waits; and a
 // queue that drops what it has no room for. What goes wrong here is counted, and that is all.
+//
+// A thread of low priority would seem the better way and is not: one that holds a lock of the Go runtime, or is to stop for
+// the garbage collector, while the system lets it wait, has all others wait for it, too.
+
+// shadowShare of the processors is what the shadow has at most.
+const shadowShare = 0.05
 
 // newShadowEngine makes an engine for the shadow's goroutine alone.
 func (w *Worker) newShadowEngine(p Predictor) (*engine, error) {
@@ -17,11 +23,7 @@ func (w *Worker) newShadowEngine(p Predictor) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.yield = w.gate.wait
-	e.infer = func(ctx context.Context, r *request) error {
-		if err := e.yield(ctx); err != nil {
-			return err
-		}
+	e.infer = func(_ context.Context, r *request) error {
 		runBatch(e.runners[0], []*request{r}, w.options.Log)
 		<-r.done
 		return r.err
@@ -35,10 +37,6 @@ func (w *Worker) startShadow(ctx context.Context) (wait func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		runtime.LockOSThread() // for good: the thread ends with the goroutine, as its priority cannot be raised again
-		if err := lowerPriority(); err != nil {
-			w.options.Log.Warn("the shadow works at the same priority as the rest", "error", err)
-		}
 		w.shadow(ctx)
 	}()
 	return func() {
@@ -58,22 +56,31 @@ func (w *Worker) shadow(ctx context.Context) {
 			"subject", l.job.message.Subject, "sequence", l.job.message.Sequence, "after", l.options.TooLong)
 	})
 	defer l.watch.Stop()
-	for {
+	for ctx.Err() == nil {
 		select {
 		case s := <-l.shadows.captures:
-			l.follow(ctx, s)
+			if l.gate.wait(ctx) == nil {
+				began := time.Now()
+				l.follow(ctx, s)
+				rest(ctx, time.Since(began))
+			}
 			l.shadows.release(len(s.message.Data))
 		case <-ctx.Done():
-			return
 		}
+	}
+}
+
+// rest waits as long after work as it takes for the work to be no more than the shadow's share of the processors.
+func rest(ctx context.Context, worked time.Duration) {
+	share := min(1, shadowShare*float64(runtime.GOMAXPROCS(0)))
+	select {
+	case <-time.After(time.Duration(float64(worked) * (1/share - 1))):
+	case <-ctx.Done():
 	}
 }
 
 // follow has the shadow locate a capture, and publishes what it says.
 func (l *lane) follow(ctx context.Context, s shadowed) {
-	if l.gate.wait(ctx) != nil {
-		return
-	}
 	l.alone.RLock() // a suspect runs without the shadow, too
 	defer l.alone.RUnlock()
 	j := &l.job

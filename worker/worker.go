@@ -121,7 +121,7 @@ func New(publisher Publisher, cache Cache, options Options) (*Worker, error) {
 		extractors: newExtractors(runtime.GOMAXPROCS(0), options.Budget),
 		uses:       make(map[Predictor]int),
 		shadows:    newShadowQueue(),
-		gate:       gate{most: runtime.GOMAXPROCS(0) - 1},
+		gate:       gate{most: max(0, runtime.GOMAXPROCS(0)-2)},
 	}, nil
 }
 

@@ -1,0 +1,147 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"foxhunt/contract"
+	"foxhunt/messages"
+	"foxhunt/model"
+	"foxhunt/model/grid"
+	"foxhunt/model/modeltest"
+)
+
+// BenchmarkShadow tells what a shadow costs those who wait: captures of 27 KB come at half the rate that the worker serves
+// at most, in turns of two seconds with a shadow that gets all of them and without, both the default model. It reports the
+// latencies from when a capture was due, in ms, and by how many per cent the shadow's turns are slower.
+//
+//	go test ./worker -run '^$' -bench Shadow -benchtime 1x -cpu 2
+func BenchmarkShadow(b *testing.B) {
+	m, err := modeltest.Runtime(b).Load(grid.File(), model.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	h := newHalfLoad(b, loaded{m})
+	all := func(string, string, time.Time) bool { return true }
+	rate := h.most()
+	b.ReportMetric(rate, "captures/s")
+	b.ReportMetric(0, "ns/op")
+	var with, without []time.Duration
+	for b.Loop() {
+		for turn := range 20 {
+			on := turn%4 == 1 || turn%4 == 2
+			s := Serving{Champion: loaded{m}}
+			if on {
+				s.Shadow, s.Shadowed = loaded{m}, all
+			}
+			if err := h.worker.Serve(s); err != nil {
+				b.Fatal(err)
+			}
+			latencies := h.send(int(rate), rate/2)
+			if on {
+				with = append(with, latencies...)
+			} else {
+				without = append(without, latencies...)
+			}
+		}
+	}
+	for name, q := range map[string]float64{"p50": 0.50, "p95": 0.95, "p99": 0.99} {
+		on, off := quantile(with, q), quantile(without, q)
+		b.ReportMetric(off, name+"-ms")
+		b.ReportMetric(on, name+"-ms-shadow")
+		b.ReportMetric(100*(on-off)/off, name+"-%")
+	}
+	counts := h.worker.options.Observer.(*counts)
+	counts.with(func() {
+		b.ReportMetric(float64(counts.arms["shadow "+loaded{m}.Identity().Version+" fixed"])/float64(len(with)), "shadow-fixes/capture")
+	})
+}
+
+func quantile(of []time.Duration, q float64) float64 {
+	slices.Sort(of)
+	return float64(of[int(q*float64(len(of)-1))]) / 1e6
+}
+
+// halfLoad is a worker and captures for it.
+type halfLoad struct {
+	worker   *Worker
+	source   *fakeSource
+	captures [][]byte
+}
+
+func newHalfLoad(b *testing.B, p Predictor) *halfLoad {
+	options := DefaultOptions()
+	options.Observer, options.Log, options.Bundles = &counts{}, slog.New(slog.DiscardHandler), []string{"*.*"}
+	h := &halfLoad{source: newFakeSource()}
+	h.worker = newWorker(b, &forgetful{}, nil, Serving{Champion: p}, options)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- h.worker.Run(ctx, h.source) }()
+	b.Cleanup(func() { stop(); <-ended })
+	for range 64 {
+		h.captures = append(h.captures, capture(b, func(c *messages.Capture) { sameNoise(c, 3, 4480) }))
+	}
+	return h
+}
+
+// most is how many captures a second are served at most.
+func (h *halfLoad) most() float64 {
+	h.send(100, 0)
+	began := time.Now()
+	h.send(500, 0)
+	return 500 / time.Since(began).Seconds()
+}
+
+// send serves n captures that come at a rate, as independent stations send them; 0: as fast as they are taken.
+func (h *halfLoad) send(n int, rate float64) []time.Duration {
+	latencies := make([]time.Duration, n)
+	random := rand.New(rand.NewPCG(1, 2))
+	at := time.Now()
+	var wg sync.WaitGroup
+	for i := range n {
+		due := time.Now()
+		if rate > 0 {
+			at = at.Add(time.Duration(random.ExpFloat64() / rate * 1e9))
+			time.Sleep(time.Until(at))
+			due = at
+		}
+		d := &fakeDelivery{
+			message: Message{Subject: "captures.net.st", Data: h.captures[i%len(h.captures)], NumDelivered: 1, Stored: due},
+			ended:   make(chan verb, 1), extended: make(chan struct{}, 1),
+		}
+		h.source.captures <- d
+		wg.Go(func() { <-d.ended; latencies[i] = time.Since(due) })
+	}
+	wg.Wait()
+	return latencies
+}
+
+// forgetful is a publisher that keeps nothing.
+type forgetful struct{ fakePublisher }
+
+func (*forgetful) PublishFix(context.Context, string, string, string, []byte) (uint64, error) {
+	return 0, nil
+}
+
+// loaded is a real model as a worker's.
+type loaded struct{ *model.Model }
+
+func (p loaded) Identity() messages.Model {
+	return messages.Model{Name: p.Info().Name, Version: p.Info().Version, Digest: p.Info().Digest}
+}
+func (p loaded) MaxBatch() int { return p.Info().MaxBatch }
+func (p loaded) NewRunner() (Runner, error) {
+	r, err := p.Model.NewRunner()
+	return realRunner{r}, err
+}
+
+type realRunner struct{ *model.Runner }
+
+func (r realRunner) Run(dst []contract.Prediction, batch ...[]contract.Tensor) ([]contract.Prediction, error) {
+	return r.Runner.Run(dst, batch...)
+}
