@@ -63,6 +63,7 @@ func (v *version) join(w *version) {
 	for code, n := range w.failures {
 		v.fail(code, n)
 	}
+	v.sample.again += w.sample.again
 	for _, o := range w.sample.kept {
 		v.sample.add(o)
 	}
@@ -85,7 +86,7 @@ func (a *arm) add(fix *messages.Fix) {
 	}
 	v := a.versions[model.Digest]
 	if v == nil {
-		if len(a.versions) >= mostVersions {
+		if len(a.versions) > mostVersions && model.Digest != "" {
 			a.surplus++
 			return
 		}

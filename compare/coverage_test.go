@@ -57,7 +57,7 @@ func estimators(between, within float64) map[string]func(column) estimate {
 }
 
 func TestFalseAlarms(t *testing.T) {
-	const runs = 400
+	const runs = 250
 	for name, p := range map[string]population{
 		"200 alone":             {sessions: 200, size: alone, within: 1},
 		"2000 alone":            {sessions: 2000, size: alone, within: 1},

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"strings"
 )
@@ -23,8 +24,9 @@ type Outcome struct {
 	Change   *float64 `json:"change"`
 	Low      *float64 `json:"low"` // of the corrected interval; null where the data set no end
 	High     *float64 `json:"high"`
-	Limit    float64  `json:"limit"`    // what the interval must stay on the better side of
-	Short    *float64 `json:"short_by"` // by how much it does not
+	Limit    float64  `json:"limit"`            // what the interval must stay on the better side of
+	Short    *float64 `json:"short_by"`         // by how much it does not
+	Needed   int      `json:"needed,omitempty"` // sessions in each arm that might tell, where these do not
 	Sentence string   `json:"sentence"`
 }
 
@@ -56,30 +58,42 @@ func (r *Report) outcome(c Clause, level float64) Outcome {
 		o.Sentence = "no fix of one arm or of either has this figure"
 		return o
 	case !j.difference.enough():
+		o.Needed = leastClusters
 		o.Sentence = fmt.Sprintf("not enough to tell: at least %d %s an arm are needed, and there are %d and %d", leastClusters, r.Unit, j.difference.a.clusters, j.difference.b.clusters)
 		return o
 	}
-	m := &j.measure
-	low, high := j.difference.interval(level)
-	o.Change, o.Low, o.High = number(m.change(j.difference.value())), number(m.change(low)), number(m.change(high))
-	limit := c.limit(m)
-	o.Limit = m.change(limit)
-	worst := low // the interval's worse end
+	o.judge(j, level, r.Unit)
+	return o
+}
+
+// judge holds the clause's limit against the worse end of the interval.
+func (o *Outcome) judge(j *judgement, level float64, unit string) {
+	m, d := &j.measure, &j.difference
+	low, high := d.interval(level)
+	limit := o.limit(m)
+	worst := low
 	if m.good == less {
 		worst = high
 	}
+	o.Change, o.Low, o.High, o.Limit = number(m.change(d.value())), number(m.change(low)), number(m.change(high)), m.change(limit)
+	o.Holds = (worst-limit)*float64(m.good) > 0
+	o.Sentence = fmt.Sprintf("%s (%s to %s, %.3g %%); must stay %s %s", m.changeText(m.change(d.value())), m.changeText(m.change(low)), m.changeText(m.change(high)),
+		100*level, side(m.good), m.changeText(o.Limit))
 	switch {
-	case (worst-limit)*float64(m.good) > 0:
-		o.Holds = true
-		o.Sentence = fmt.Sprintf("%s; must stay %s %s", m.interval(o.Change, low, high, level), side(m.good), m.changeText(o.Limit))
+	case o.Holds:
+		return
 	case math.IsInf(worst, 0):
-		o.Sentence = fmt.Sprintf("not enough to tell: %s; must stay %s %s", m.interval(o.Change, low, high, level), side(m.good), m.changeText(o.Limit))
-	default:
-		o.Short = number(math.Abs(m.change(worst) - o.Limit))
-		o.Sentence = fmt.Sprintf("%s; must stay %s %s, and fails that by %s", m.interval(o.Change, low, high, level), side(m.good), m.changeText(o.Limit),
-			strings.TrimPrefix(m.changeText(*o.Short), "+"))
+		o.Needed = max(d.a.leastSessions(critical(level, math.Inf(1))), d.b.leastSessions(critical(level, math.Inf(1))))
+		o.Sentence += fmt.Sprintf(", which so few cannot tell: at least %d %s an arm are needed", o.Needed, unit)
+		return
 	}
-	return o
+	o.Short = number(math.Abs(m.change(worst) - o.Limit))
+	o.Sentence += ", and fails that by " + strings.TrimPrefix(m.changeText(*o.Short), "+")
+	if within := (d.value() - limit) * float64(m.good); within > 0 { // more sessions may tell: the interval shrinks with their root
+		more := math.Abs(worst-d.value()) / within
+		o.Needed = int(min(math.Ceil(more*more*float64(d.b.clusters)), math.MaxInt32))
+		o.Sentence += fmt.Sprintf("; %d %s an arm might tell", o.Needed, unit)
+	}
 }
 
 func (r *Report) has(name string) bool {
@@ -93,11 +107,12 @@ func (r *Report) has(name string) bool {
 
 // limit is what the difference must stay on the better side of, as estimates have it.
 func (c *Clause) limit(m *measure) float64 {
-	margin := c.Margin * float64(m.good) // a better one, in the direction that is better
-	if !c.Better {
-		margin = -margin
+	if margin := c.Margin * float64(m.good); c.Better && margin != 0 {
+		return m.inner(margin)
+	} else if margin != 0 {
+		return m.inner(-margin)
 	}
-	return m.inner(margin)
+	return 0
 }
 
 func side(good direction) string {
@@ -105,15 +120,6 @@ func side(good direction) string {
 		return "below"
 	}
 	return "above"
-}
-
-// interval is a change with its interval for people.
-func (m *measure) interval(change *float64, low, high, level float64) string {
-	text := "unlimited"
-	if change != nil {
-		text = m.changeText(*change)
-	}
-	return fmt.Sprintf("%s (%s to %s, %.3g %%)", text, m.changeText(m.change(low)), m.changeText(m.change(high)), 100*level)
 }
 
 // changeText is a change with its unit for people.
@@ -131,4 +137,25 @@ func (m *measure) changeText(x float64) string {
 		return fmt.Sprintf("%+.2f points", x)
 	}
 	return fmt.Sprintf("%+.3f", x)
+}
+
+// Write writes the decision for people.
+func (d *Decision) Write(out io.Writer) error {
+	verdict := "does not hold"
+	if d.Holds {
+		verdict = "holds"
+	}
+	fmt.Fprintf(out, "\nrule: %s: it %s; intervals of %.3g %%, so that all together have %.3g %%\n", d.Rule, verdict, 100*d.Level, 100*(1-Alpha))
+	for _, o := range d.Clauses {
+		mark := "no"
+		if o.Holds {
+			mark = "ok"
+		}
+		fmt.Fprintf(out, "  %s  %s: %s\n", mark, o.Measure, o.Sentence)
+	}
+	for _, sentence := range d.Refused {
+		fmt.Fprintf(out, "  no  %s\n", sentence)
+	}
+	_, err := fmt.Fprintln(out)
+	return err
 }

@@ -57,7 +57,7 @@ func (d *difference) p() float64 {
 		return leastP
 	}
 	low, high := math.Log(leastP), 0.0
-	for range 40 {
+	for high-low > 1e-3 { // a thousandth of the probability
 		middle := (low + high) / 2
 		if excludes(math.Exp(middle)) {
 			high = middle

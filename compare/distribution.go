@@ -12,6 +12,9 @@ func normalTail(z float64) float64 { return math.Erfc(math.Abs(z) / math.Sqrt2) 
 // of df degrees of freedom: the point beyond which, on both sides together, 1 - level lies.
 func critical(level, df float64) float64 {
 	z := normalQuantile((1 + level) / 2)
+	if df <= 0 {
+		return math.Inf(1)
+	}
 	if df > 1e5 || math.IsInf(z, 1) { // then the two agree to five digits
 		return z
 	}
@@ -20,7 +23,7 @@ func critical(level, df float64) float64 {
 	for studentTail(high, df) > outside && high < 1e12 {
 		low, high = high, 2*high
 	}
-	for range 60 {
+	for high-low > 1e-9*high {
 		middle := low + (high-low)/2
 		if studentTail(middle, df) > outside {
 			low = middle

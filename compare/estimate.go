@@ -11,6 +11,7 @@ type estimate struct {
 	value  float64
 	limits func(level float64) (low, high float64) // infinite where the data set no limit
 
+	exact       bool    // there is nothing to be uncertain of
 	independent float64 // of shares and quantiles: how many independent fixes would tell as much
 	odds        float64 // of a quantile: of being on the side of it where more fixes are
 }
@@ -22,7 +23,9 @@ const (
 )
 
 // enough reports whether there are enough sessions for an interval that can be believed.
-func (e *estimate) enough() bool { return e.clusters >= leastClusters && e.df >= leastDF }
+func (e *estimate) enough() bool {
+	return e.exact || e.clusters >= leastClusters && e.df >= leastDF
+}
 
 // meanOf is the mean with Student's interval.
 func meanOf(c column) estimate {

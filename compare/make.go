@@ -102,7 +102,7 @@ func (r *Report) compare(ofA, ofB []observation) {
 		if len(a.x) == 0 || len(b.x) == 0 {
 			continue
 		}
-		j := &judgement{m, newDifference(m.estimate(a), m.estimate(b), r.Paired)}
+		j := &judgement{m, m.difference(a, b, r.Paired)}
 		c := m.comparison(j)
 		switch {
 		case r.Paired && !m.paired:

@@ -32,6 +32,7 @@ type measure struct {
 	value    func(*observation) (x float64, ok bool)
 	estimate func(column) estimate
 	paired   bool // whether it means anything between a shadow and the arm it follows
+	ofB      bool // only B can have it: A has none, and that is certain
 }
 
 // The shares of truths that an ellipse's outline encloses are 1 - exp(-d²/2): chi-square with 2 degrees of freedom.
@@ -46,7 +47,7 @@ const farD2 = 25
 // measures are all that arms are compared by, in the order of the table.
 func measures() []measure {
 	ms := []measure{
-		{name: "errors", unit: "%", kind: points, good: less, worth: 1, about: "captures on which the challenger failed, and the champion answered",
+		{name: "errors", unit: "%", kind: points, good: less, worth: 1, ofB: true, about: "captures on which the challenger failed, and the champion answered",
 			value: func(o *observation) (float64, bool) { return one(o.failed), true }, estimate: shareOf},
 		{name: "cache_hits", unit: "%", kind: points, good: neither, worth: 5, about: "answers that came from the cache",
 			value: func(o *observation) (float64, bool) { return one(o.cached), !o.failed }, estimate: shareOf},
@@ -120,6 +121,15 @@ func (m *measure) column(of []observation) (c column) {
 		}
 	}
 	return c
+}
+
+// difference is that of two arms' fixes.
+func (m *measure) difference(a, b column, paired bool) difference {
+	of := m.estimate(a)
+	if m.ofB {
+		of.exact, of.limits = true, func(float64) (float64, float64) { return of.value, of.value }
+	}
+	return newDifference(of, m.estimate(b), paired)
 }
 
 // shown is an estimate as people know it: ratios are computed of logarithms, and shares are shown in percent.

@@ -58,16 +58,19 @@ const (
 	WarnInBoth     = "in_both"     // sessions changed arms
 	WarnVersions   = "versions"    // an arm had several models
 	WarnLeftOut    = "left_out"    // captures that the challenger failed on are in no figure but errors
-	WarnUnequal    = "unequal"     // of a pair, one arm knows far fewer captures
 	WarnElsewhere  = "elsewhere"   // fixes of the arms that are of no or another experiment
 	WarnSampled    = "sampled"     // the figures are of a sample
 	WarnDuplicates = "duplicates"  // captures with several fixes
 	WarnNoSessions = "no_sessions" // captures are taken to be independent
+	WarnRunning    = "running"     // the experiment has not ended
 )
 
 func (r *Report) add(code string, fatal bool, format string, args ...any) {
 	r.Warnings = append(r.Warnings, Warning{code, fmt.Sprintf(format, args...), fatal})
 }
+
+// Warn adds a warning that is the caller's to know.
+func (r *Report) Warn(code, sentence string) { r.add(code, false, "%s", sentence) }
 
 // warn says what speaks against the comparison.
 func (r *Report) warn(c *Collector, a, b *version) {
@@ -102,7 +105,7 @@ func (r *Report) warn(c *Collector, a, b *version) {
 }
 
 func (r *Report) warnSplit(s *Split) {
-	if s.Asked == 0 {
+	if r.Experiment == "" {
 		r.add(WarnNotRandom, true, "no experiment shared these captures between the arms: what differs may be the captures and not the models")
 	}
 	if s.Mismatch {
