@@ -52,17 +52,15 @@ func fetchFiles(ctx context.Context, path, tag string, still time.Duration, dir 
 			return err
 		}
 	}
-	if err := before.copyTo(ctx, dir); err != nil {
-		return err
-	}
+	copied := before.copyTo(ctx, dir)
 	after, err := look(path)
 	if err != nil {
 		return err
 	}
-	if after.tag != before.tag {
+	if after.tag != before.tag { // which may be why the copy failed
 		return unsettled(path)
 	}
-	return nil
+	return copied
 }
 
 func unsettled(path string) error {
