@@ -40,7 +40,7 @@ func (p *Plan) Rollback(c Change) error {
 			continue
 		}
 		if p.Challenger.Running(c.At) {
-			p.Challenger.Stopped = &Stop{c.At, c.By, "the champion was rolled back"}
+			p.stopSplit(&Stop{c.At, c.By, "the champion was rolled back"})
 		}
 		if p.Shadow != nil && p.Shadow.Same(arm) {
 			p.Shadow = nil
@@ -119,10 +119,16 @@ func (p *Plan) StopSplit(reason string, c Change) error {
 	if !p.Challenger.Running(c.At) {
 		return fail(CodeNoSplit, "no split runs")
 	}
-	stopped := *p.Challenger
-	stopped.Stopped = &Stop{c.At, c.By, text(reason, mostText)}
-	p.Challenger, p.Changed = &stopped, c
+	p.stopSplit(&Stop{c.At, c.By, text(reason, mostText)})
+	p.Changed = c
 	return p.Validate()
+}
+
+// stopSplit leaves the split itself alone: copies of the plan share it.
+func (p *Plan) stopSplit(stop *Stop) {
+	stopped := *p.Challenger
+	stopped.Stopped = stop
+	p.Challenger = &stopped
 }
 
 // StopShadow takes the shadow away.
