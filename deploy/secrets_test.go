@@ -1,0 +1,140 @@
+package deploy_test
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// makeSite is a copy of the folder's configuration in which secrets.sh has made what it makes.
+func makeSite(t *testing.T) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	for _, path := range []string{"deploy/nats", "deploy/docker", "deploy/prometheus", "deploy/secrets.sh"} {
+		copyTo(t, folder, path)
+	}
+	runSecrets(t, folder)
+	return folder
+}
+
+// copyTo copies a file or a folder of the project, without secrets that somebody made there.
+func copyTo(t *testing.T, folder, path string) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join(project, path), func(from string, e fs.DirEntry, err error) error {
+		to := filepath.Join(folder, strings.TrimPrefix(from, project))
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir():
+			return os.MkdirAll(to, 0o755)
+		case strings.HasSuffix(from, ".nk") || e.Name() == "users.conf" || !e.Type().IsRegular():
+			return nil
+		}
+		text, err := os.ReadFile(from)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return err
+		}
+		return os.WriteFile(to, text, 0o755)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func runSecrets(t *testing.T, folder string) (out string) {
+	t.Helper()
+	need(t, "openssl", "apt-get install openssl")
+	cmd := exec.Command(filepath.Join(folder, "deploy/secrets.sh"))
+	cmd.Env = append(os.Environ(), "FOXHUNT="+programs(t).foxhunt, "SITE_NAMES=DNS:nats.example.org")
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("secrets.sh: %v\n%s", err, text)
+	}
+	return string(text)
+}
+
+// TestSecrets runs the script twice: what it makes can be read by its owner alone, and stays.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	site := makeSite(t)
+	before := contents(t, filepath.Join(site, "deploy/secrets"))
+	if len(before) < 15 {
+		t.Errorf("only %d secrets were made", len(before))
+	}
+	if out := runSecrets(t, site); out != "" {
+		t.Errorf("the second time: %s", out)
+	}
+	if after := contents(t, filepath.Join(site, "deploy/secrets")); !maps.Equal(before, after) {
+		t.Error("secrets that were there have changed")
+	}
+	passwords := []string{before["gateway.token"], before["grafana.password"], before["redis.password"]}
+	slices.Sort(passwords)
+	if len(slices.Compact(passwords)) != 3 || len(passwords[0]) < 64 {
+		t.Error("passwords are short, or alike")
+	}
+	if strings.Contains(before["redis.acl"], strings.TrimSpace(before["redis.password"])) {
+		t.Error("Redis's users have the password in the clear")
+	}
+	if env := readFile(t, filepath.Join(site, ".env")); !regexp.MustCompile(`^SITE_USER=[1-9]\d*:\d+\n$`).MatchString(env) {
+		t.Errorf(".env is %q", env)
+	}
+	ignored := readFile(t, "../.gitignore") + readFile(t, "../.dockerignore")
+	for _, path := range []string{"/deploy/secrets/\n", "/.env\n", "\ndeploy/secrets\n", "\n.env\n"} {
+		if !strings.Contains(ignored, path) {
+			t.Errorf("%q is not ignored by git or by docker build", path)
+		}
+	}
+}
+
+// contents are the files of a folder, which only its owner can read.
+func contents(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		if !e.IsDir() {
+			files[strings.TrimPrefix(path, folder+"/")] = readFile(t, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// madeSecrets are the files that secrets.sh says it makes, read from the script: running it takes longer.
+func madeSecrets(t *testing.T) map[string]bool {
+	t.Helper()
+	text := readFile(t, "secrets.sh")
+	made := map[string]bool{"tls/ca.pem": true, "tls/server.pem": true, "tls/server.key": true}
+	names := regexp.MustCompile(`for name in (.*); do key`).FindStringSubmatch(text)
+	if names == nil {
+		t.Fatal("secrets.sh makes no keys in the way that this test reads")
+	}
+	for _, name := range strings.Fields(names[1]) {
+		made[name+".nk"] = true
+	}
+	for _, m := range regexp.MustCompile(`(?m)^make (\S+) `).FindAllStringSubmatch(text, -1) {
+		made[m[1]] = true
+	}
+	return made
+}
