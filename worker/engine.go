@@ -22,7 +22,7 @@ type engine struct {
 	stop       func()   // ends what infer needs
 	runners    []Runner // closed after stop
 
-	sets int // of Worker.sets that have it; under Worker.mu
+	users int // the set that serves, and jobs; under Worker.mu
 }
 
 // newEngine makes an engine for the lanes: captures of one shape share a run, and several goroutines run the model.

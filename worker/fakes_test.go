@@ -90,12 +90,13 @@ func (s *fakeSource) Observe(time.Duration)  {}
 type fakePublisher struct {
 	during func(subject string) // while a fix is being published; may be nil
 
-	mu    sync.Mutex
-	fails int
-	blind bool              // cannot look
-	fixes map[string][]byte // by id
-	kept  [][]byte          // those that another came for
-	dead  []*messages.DeadLetter
+	mu            sync.Mutex
+	fails         int
+	blind         bool // cannot look
+	refuseShadows bool
+	fixes         map[string][]byte // by id
+	kept          [][]byte          // those that another came for
+	dead          []*messages.DeadLetter
 }
 
 var errDown = errors.New("the server is down")
@@ -108,6 +109,9 @@ func (p *fakePublisher) PublishFix(_ context.Context, subject, id, _ string, bod
 	defer p.mu.Unlock()
 	if p.fails > 0 {
 		p.fails--
+		return 0, errDown
+	}
+	if p.refuseShadows && messages.IsShadow(subject) {
 		return 0, errDown
 	}
 	if p.fixes == nil {

@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"foxhunt/messages"
@@ -37,8 +38,6 @@ func (s *Serving) Validate() error {
 type set struct {
 	Serving
 	champion, challenger, shadow *seat // the last two may be nil
-
-	jobs int // that have it; under Worker.mu
 }
 
 // seat is a model in an arm.
@@ -48,13 +47,8 @@ type seat struct {
 }
 
 // seats are those that are taken.
-func (s *set) seats() (taken []*seat) {
-	for _, seat := range []*seat{s.champion, s.challenger, s.shadow} {
-		if seat != nil {
-			taken = append(taken, seat)
-		}
-	}
-	return taken
+func (s *set) seats() []*seat {
+	return slices.DeleteFunc([]*seat{s.champion, s.challenger, s.shadow}, func(s *seat) bool { return s == nil })
 }
 
 // Serve has the worker serve these models from the next capture on. It may be called before Run and at any time while it
@@ -129,7 +123,7 @@ func (w *Worker) newSeat(name string, p Predictor) (*seat, error) {
 func (w *Worker) discard(s *set) {
 	for _, seat := range s.seats() {
 		w.mu.Lock()
-		made := seat.sets == 0
+		made := seat.users == 0
 		w.mu.Unlock()
 		if made {
 			seat.close(w.options.Log)
@@ -144,41 +138,69 @@ func (w *Worker) change(next *set) {
 	if next != nil {
 		for _, seat := range next.seats() {
 			w.options.Observer.ArmServes(seat.identity.Name, seat.identity.Version, seat.arm.name)
-			if seat.sets++; seat.sets == 1 {
-				w.uses[seat.predictor]++
-			}
+			w.hold(seat)
 		}
 	}
 	old := w.now
 	w.now = next
-	if old != nil && old.jobs == 0 {
-		w.retire(old)
+	if old != nil {
+		for _, seat := range old.seats() {
+			w.drop(seat)
+		}
 	}
 }
 
-// begin gives a job the set that serves now. Every begin has its end.
+// begin gives a job the set that serves now, whose champion and challenger stay until its end.
 func (w *Worker) begin() *set {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.now.jobs++
+	w.hold(w.now.champion)
+	w.hold(w.now.challenger)
 	return w.now
 }
 
 func (w *Worker) end(s *set) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.jobs--; s.jobs == 0 && s != w.now {
-		w.retire(s)
+	w.drop(s.champion)
+	w.drop(s.challenger)
+}
+
+// beginShadow gives the shadow's job the set that serves now, if it has a shadow. Of the set only that stays until the end: a
+// shadow that hangs must not keep the others.
+func (w *Worker) beginShadow() *set {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.now == nil || w.now.shadow == nil {
+		return nil
+	}
+	w.hold(w.now.shadow)
+	return w.now
+}
+
+func (w *Worker) endShadow(s *set) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drop(s.shadow)
+}
+
+// hold keeps a seat's engine from being closed, until drop. w.mu is held; the seat may be nil.
+func (w *Worker) hold(s *seat) {
+	if s == nil {
+		return
+	}
+	if s.users++; s.users == 1 {
+		w.uses[s.predictor]++
 	}
 }
 
-// retire closes the engines that no other set has. It may take long, as a model's memory is freed, and nobody waits for it
-// but Close. w.mu is held.
-func (w *Worker) retire(s *set) {
-	for _, seat := range s.seats() {
-		if seat.sets--; seat.sets == 0 {
-			w.closing.Go(func() { w.free(seat.engine) })
-		}
+// drop closes an engine that nobody has any more. It may take long, as a model's memory is freed, and only Close waits.
+func (w *Worker) drop(s *seat) {
+	if s == nil {
+		return
+	}
+	if s.users--; s.users == 0 {
+		w.closing.Go(func() { w.free(s.engine) })
 	}
 }
 

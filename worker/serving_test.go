@@ -234,6 +234,20 @@ func TestServeKeepsWhatStays(t *testing.T) {
 	}
 }
 
+// TestShadowIsPromoted: the model goes from one engine to another and is not given back in between.
+func TestShadowIsPromoted(t *testing.T) {
+	b := start(t, nil)
+	shadow := version("2")
+	b.serve(t, Serving{Champion: b.model, Shadow: shadow, Shadowed: every})
+	b.serve(t, Serving{Champion: shadow})
+	eventually(t, "the shadow's runner is closed", func() bool { return shadow.opened()-shadow.open() == 1 })
+	if fix := b.fixOf(t, nil); fix.Model != shadow.Identity() || b.freed(shadow) {
+		t.Errorf("the fix is by %+v; the promoted model was freed: %v", fix.Model, b.freed(shadow))
+	}
+	b.serve(t, Serving{Champion: b.model})
+	eventually(t, "the promoted model is freed", func() bool { return b.freed(shadow) && shadow.open() == 0 })
+}
+
 func TestServeRefuses(t *testing.T) {
 	b := start(t, nil)
 	bad := version("bad")

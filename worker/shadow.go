@@ -85,8 +85,10 @@ func (l *lane) follow(ctx context.Context, s shadowed) {
 	defer l.alone.RUnlock()
 	j := &l.job
 	j.message, j.started = s.message, time.Now()
-	j.set = l.begin()
-	defer l.end(j.set)
+	if j.set = l.beginShadow(); j.set == nil {
+		return
+	}
+	defer l.endShadow(j.set)
 	if !j.set.shadows(s.session, s.captureID, s.message.Stored) {
 		return // no longer
 	}
