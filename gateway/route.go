@@ -67,14 +67,15 @@ func (g *Gateway) panicked(reason any) *problem {
 	return newProblem(http.StatusInternalServerError, CodeInternal, "the gateway failed; its log says why")
 }
 
-// permitted compares the token in a time that tells nothing of either.
 func (g *Gateway) permitted(r *http.Request) bool {
-	if g.options.Token == "" {
-		return true
-	}
+	return g.options.Token == "" || Permitted(r, g.options.Token)
+}
+
+// Permitted reports whether a request bears the token, which it compares in a time that tells nothing of either.
+func Permitted(r *http.Request, want string) bool {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	have, want := sha256.Sum256([]byte(strings.TrimSpace(token))), sha256.Sum256([]byte(g.options.Token))
-	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(have[:], want[:]) == 1
+	have, wanted := sha256.Sum256([]byte(strings.TrimSpace(token))), sha256.Sum256([]byte(want))
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(have[:], wanted[:]) == 1
 }
 
 // clip bounds what a client said for an answer.

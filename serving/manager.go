@@ -138,6 +138,9 @@ func (m *Manager) step(ctx context.Context) (due time.Time) {
 	m.judge(ctx, &plan)
 	due = m.assign(&plan, planned)
 	m.served.plan, m.served.planned = plan, planned
+	if m.stop != nil && plan.Challenger != nil && plan.Challenger.ID == m.stop.split {
+		m.served.plan.Challenger = nil
+	}
 	if err := m.serve(); err != nil {
 		m.o.Log.Error("the worker does not take its models", "error", err)
 	}

@@ -5,12 +5,13 @@ import (
 	"foxhunt/rollout"
 )
 
-// served is what the worker was told last, and by which plan.
+// served is what the worker is to be told, and what it was told last.
 type served struct {
-	plan    rollout.Plan
-	planned int
-	told    seats
-	toldBy  int
+	plan           rollout.Plan
+	planned        int
+	told           seats
+	toldBy         int // the plan
+	toldExperiment string
 }
 
 // seats are who serves at the posts.
@@ -25,11 +26,12 @@ func (m *Manager) seats() (s seats) {
 
 // serve tells the worker who serves, if that has changed, or the plan has. Before there is a champion there is nothing to tell.
 func (m *Manager) serve() error {
-	now := m.seats()
-	if now[0] == nil || now == m.served.told && m.served.toldBy == m.served.planned {
+	now, last := m.seats(), &m.served
+	set := Set{Plan: last.plan, Experiment: experiment(&last.plan, m.now())}
+	if now[0] == nil || now == last.told && last.toldBy == last.planned && last.toldExperiment == set.Experiment {
 		return nil
 	}
-	set := Set{Champion: now[0].model, Plan: m.served.plan}
+	set.Champion = now[0].model
 	if now[1] != nil {
 		set.Challenger = now[1].model
 	}
@@ -40,7 +42,7 @@ func (m *Manager) serve() error {
 		return err
 	}
 	for i, name := range names {
-		if now[i] == m.served.told[i] {
+		if now[i] == last.told[i] {
 			continue
 		}
 		var info *model.Info
@@ -50,7 +52,7 @@ func (m *Manager) serve() error {
 		}
 		m.observe(func(o Observer) { o.Serving(name, info) })
 	}
-	m.served.told, m.served.toldBy = now, m.served.planned
+	last.told, last.toldBy, last.toldExperiment = now, last.planned, set.Experiment
 	return nil
 }
 

@@ -118,7 +118,7 @@ func workerFlags(t testing.TB, flags ...string) *workerOptions {
 	var options workerOptions
 	set := pflag.NewFlagSet("worker", pflag.ContinueOnError)
 	options.register(set, "*.*") // these captures are of several stations
-	if err := set.Parse(flags); err != nil {
+	if err := set.Parse(append([]string{"--models-dir", t.TempDir()}, flags...)); err != nil {
 		t.Fatal(err)
 	}
 	return &options

@@ -53,7 +53,7 @@ func checkLetter(t *testing.T, letter *messages.DeadLetter, c hostile, process *
 	if letter.Reason != c.code || !strings.Contains(letter.Sentence, c.sentence) {
 		t.Errorf("the reason is %s: %s; want %s with %q", letter.Reason, letter.Sentence, c.code, c.sentence)
 	}
-	if letter.Deliveries != 1 || letter.Worker != process.options.Name || letter.ModelVersion != process.model.Info().Version {
+	if letter.Deliveries != 1 || letter.Worker != process.options.Name || letter.ModelVersion != process.champion().Version {
 		t.Errorf("the letter is signed by %s with model %s after %d deliveries", letter.Worker, letter.ModelVersion, letter.Deliveries)
 	}
 	if age := time.Since(letter.Time); age < 0 || age > patience {

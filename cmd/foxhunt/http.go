@@ -24,6 +24,7 @@ type httpServer struct {
 	server    *http.Server
 	ended     chan struct{}
 	connected atomic.Pointer[func() bool] // set while the process does its work
+	waiting   atomic.Pointer[func() string]
 }
 
 // serveHTTP listens and answers until close.
@@ -56,7 +57,7 @@ func serveListener(listener net.Listener, log *slog.Logger) *httpServer {
 func (h *httpServer) readyz(w http.ResponseWriter, _ *http.Request) {
 	switch connected := h.connected.Load(); {
 	case connected == nil:
-		http.Error(w, "starting, or stopping", http.StatusServiceUnavailable)
+		http.Error(w, h.why(), http.StatusServiceUnavailable)
 	case !(*connected)():
 		http.Error(w, "not connected to NATS", http.StatusServiceUnavailable)
 	default:
@@ -67,6 +68,21 @@ func (h *httpServer) readyz(w http.ResponseWriter, _ *http.Request) {
 // ready says that the process does its work over a connection; unready takes it back.
 func (h *httpServer) ready(connected func() bool) { h.connected.Store(&connected) }
 func (h *httpServer) unready()                    { h.connected.Store(nil) }
+func (h *httpServer) isReady() bool               { return h.connected.Load() != nil }
+
+// waits names who knows what a process that is not ready waits for; "" is nothing that is known.
+func (h *httpServer) waits(why func() string) { h.waiting.Store(&why) }
+
+// why says why the process is not ready.
+func (h *httpServer) why() string {
+	const always = "starting, or stopping"
+	if why := h.waiting.Load(); why != nil {
+		if reason := (*why)(); reason != "" {
+			return always + ": " + reason
+		}
+	}
+	return always
+}
 
 func (h *httpServer) address() string { return h.listener.Addr().String() }
 

@@ -54,8 +54,7 @@ func (o *natsOptions) connectSoon(ctx context.Context, name string) (*jetstream.
 // workerOptions are the flags of the commands that run a worker.
 type workerOptions struct {
 	worker.Options
-	model         string
-	runtime       string
+	models        modelOptions
 	redis         redisOptions
 	cacheBytes    int64
 	cacheTTL      time.Duration
@@ -64,13 +63,13 @@ type workerOptions struct {
 	perNetwork    map[string]string
 	prefetchBytes int
 	topology      topologyOptions
+	reloadToken   string // asked of those who ask for a reload over HTTP; "": only this machine may
 }
 
 // register adds the flags; bundles are the default of --bundles.
 func (o *workerOptions) register(flags *pflag.FlagSet, bundles ...string) {
 	o.Options = worker.DefaultOptions()
-	flags.StringVar(&o.model, "model", "grid", "model: grid (built in), or an ONNX file")
-	flags.StringVar(&o.runtime, "onnxruntime", "", "ONNX Runtime's shared library (default: what make brought into .cache)")
+	o.models.register(flags)
 	o.redis.register(flags, "Redis for the shared cache, such as redis://127.0.0.1:6379 (default: none)")
 	o.redis.registerLimits(flags)
 	flags.Int64Var(&o.cacheBytes, "cache-bytes", 64<<20, "memory for the in-process cache; 0 turns it off")
@@ -105,6 +104,9 @@ func (o *workerOptions) settle() error {
 		o.Budget.Networks[network] = d.Seconds()
 	}
 	if _, err := o.topology.topology(); err != nil {
+		return err
+	}
+	if err := o.models.settle(); err != nil {
 		return err
 	}
 	if most := o.topology.maxAckPending; most < o.Lanes {

@@ -39,7 +39,7 @@ type program struct {
 func buildProgram(t *testing.T) *program {
 	t.Helper()
 	runtime := modeltest.Runtime(t).Path()
-	p := &program{path: filepath.Join(t.TempDir(), "foxhunt"), environment: []string{"FOXHUNT_ONNXRUNTIME=" + runtime}}
+	p := &program{path: filepath.Join(t.TempDir(), "foxhunt"), environment: []string{"FOXHUNT_ONNXRUNTIME=" + runtime, "FOXHUNT_MODELS_DIR=" + t.TempDir()}}
 	for _, variable := range os.Environ() {
 		if !strings.HasPrefix(variable, "FOXHUNT_") {
 			p.environment = append(p.environment, variable)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 
@@ -14,6 +13,7 @@ import (
 	"foxhunt/messages"
 	"foxhunt/metrics"
 	"foxhunt/model"
+	"foxhunt/serving"
 	"foxhunt/worker"
 )
 
@@ -24,22 +24,26 @@ type workerProcess struct {
 	http     *httpServer
 	conn     *jetstream.Conn
 	topology jetstream.Topology
-	model    *model.Model
 	cache    cache.Cache // nil: none
 	worker   *worker.Worker
+	models   *serving.Manager
+	answers  *workerAnswers
 	log      *slog.Logger
 }
 
-// newWorkerProcess makes the streams, loads the model and opens the cache. Whatever was opened before an error is closed.
-// The options are settled.
+// newWorkerProcess makes the streams, opens the cache and loads the models that the plan wants, which may take until their
+// source answers; what it is and what it waits for can be asked of it meanwhile. Whatever was opened before an error is
+// closed. The options are settled.
 func newWorkerProcess(ctx context.Context, h *httpServer, conn *jetstream.Conn, runtime *model.Runtime, o *workerOptions, log *slog.Logger) (*workerProcess, error) {
 	o.Log = log
 	p := &workerProcess{options: o, http: h, conn: conn, log: log}
 	for _, step := range []func() error{
 		func() error { return p.ensure(ctx) },
-		func() error { return p.loadModel(runtime) },
 		func() error { return p.openCache(ctx) },
 		p.newWorker,
+		func() error { return p.newManager(runtime) },
+		p.answer,
+		func() error { return p.models.Start(ctx) },
 	} {
 		if err := step(); err != nil {
 			p.close()
@@ -55,16 +59,6 @@ func (p *workerProcess) ensure(ctx context.Context) (err error) {
 		return err
 	}
 	return p.options.topology.ensure(ctx, p.conn, p.topology, p.log)
-}
-
-func (p *workerProcess) loadModel(runtime *model.Runtime) (err error) {
-	if p.model, err = loadModel(runtime, p.options.model); err != nil {
-		return fmt.Errorf("model %s: %w", p.options.model, err)
-	}
-	info := p.model.Info()
-	metrics.NewModel(p.http.registry).Serving(messages.ArmChampion, &metrics.ServedModel{
-		Name: info.Name, Version: info.Version, Digest: info.Digest, Bytes: info.Bytes, Accuracy: statedAccuracy(info)})
-	return nil
 }
 
 func (p *workerProcess) openCache(ctx context.Context) error {
@@ -121,10 +115,9 @@ func (p *workerProcess) newWorker() (err error) {
 		fixes = fixCache{p.cache}
 		metrics.NewCache(p.http.registry, func() []metrics.CacheTier { return cacheTiers(p.cache) })
 	}
-	if p.worker, err = worker.New(publisher{p.conn, p.topology}, fixes, p.options.Options); err != nil {
-		return err
-	}
-	return p.worker.Serve(worker.Serving{Champion: predictor{p.model}})
+	p.options.Challenged = func(failed bool, code string) { p.models.Challenged(failed, code) } // not before models are served
+	p.worker, err = worker.New(publisher{p.conn, p.topology}, fixes, p.options.Options)
+	return err
 }
 
 // run serves captures until ctx ends, then stops in this order: not ready, no more pulling, finish and acknowledge what
@@ -138,8 +131,8 @@ func (p *workerProcess) run(ctx context.Context) error {
 	}
 	defer captures.Close()
 	metrics.NewSource(p.http.registry, func() metrics.Source { return sourceMetrics(captures.Stats()) })
-	p.log.Info("worker ready", "model", p.model.Info().Name, "version", p.model.Info().Version,
-		"nats", p.conn.Server(), "http", p.http.address())
+	champion := p.champion()
+	p.log.Info("worker ready", "model", champion.Name, "version", champion.Version, "nats", p.conn.Server(), "http", p.http.address())
 	p.http.ready(p.conn.Connected)
 	defer p.http.unready()
 	defer context.AfterFunc(ctx, func() {
@@ -149,10 +142,16 @@ func (p *workerProcess) run(ctx context.Context) error {
 
 	group, working := errgroup.WithContext(ctx)
 	group.Go(func() error { return p.worker.Run(working, source{captures}) })
+	group.Go(func() error { return p.models.Run(working) })
 	group.Go(func() error { return untilClosed(working, p.conn) })
 	group.Go(func() error { p.conn.Keep(working, p.topology); return nil })
 	group.Go(func() error { p.conn.Reap(working, p.topology, p.options.Name, p.options.Observer.Dead); return nil })
 	return group.Wait()
+}
+
+// champion is the model that serves as such, as the worker's arms have it.
+func (p *workerProcess) champion() messages.Model {
+	return p.worker.Arms()[0].Model
 }
 
 // untilClosed ends the process when its connection has ended for good: then it would be alive and deaf.
@@ -167,17 +166,18 @@ func untilClosed(ctx context.Context, conn *jetstream.Conn) error {
 
 // close frees what newWorkerProcess opened.
 func (p *workerProcess) close() {
-	var errs []error
+	if p.answers != nil {
+		p.answers.close()
+	}
 	if p.worker != nil {
 		p.worker.Close()
 	}
+	if p.models != nil {
+		p.models.Close()
+	}
 	if p.cache != nil {
-		errs = append(errs, p.cache.Close())
-	}
-	if p.model != nil {
-		errs = append(errs, p.model.Close())
-	}
-	if err := errors.Join(errs...); err != nil {
-		p.log.Warn("something could not be closed", "error", err)
+		if err := p.cache.Close(); err != nil {
+			p.log.Warn("the cache could not be closed", "error", err)
+		}
 	}
 }

@@ -67,7 +67,7 @@ func benchmarkSystem(b *testing.B, modelName string, syncAlways bool) {
 func runBenchWorker(b *testing.B, server *jetstreamtest.Server, runtime *model.Runtime, modelName string) {
 	var options workerOptions
 	options.register(pflag.NewFlagSet("worker", pflag.ContinueOnError), "*.*")
-	options.model, options.cacheBytes = modelName, 0
+	options.models.model, options.models.folder, options.cacheBytes = modelName, b.TempDir(), 0
 	process := openProcess(b, benchConn(b, server), runtime, &options)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

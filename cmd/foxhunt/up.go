@@ -63,10 +63,11 @@ func (o *upOptions) run(cmd *cobra.Command) error {
 	if err := errors.Join(o.worker.settle(), o.gateway.settle()); err != nil {
 		return err
 	}
+	o.worker.reloadToken = o.gateway.Token
 	if profile := o.worker.topology.profile; profile != profileSingle {
 		return fmt.Errorf("up is one server, and profile %s needs three: run nats-servers (deploy/nats), and foxhunt worker beside them", profile)
 	}
-	runtime, err := startRuntime(o.worker.runtime)
+	runtime, err := startRuntime(o.worker.models.runtime)
 	if err != nil {
 		return err
 	}

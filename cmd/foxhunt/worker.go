@@ -36,7 +36,7 @@ simulate do, are named with --bundles; anything else becomes a dead letter, sour
 				return err
 			}
 			nats.Log = log
-			runtime, err := startRuntime(options.runtime)
+			runtime, err := startRuntime(options.models.runtime)
 			if err != nil {
 				return err
 			}

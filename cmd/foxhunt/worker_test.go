@@ -308,7 +308,7 @@ func testPages(t *testing.T, h *house, process *workerProcess) {
 		`foxhunt_stage_duration_seconds_count{stage="preprocess"}`: 20,
 		`foxhunt_stage_duration_seconds_count{stage="publish"}`:    20,
 		`foxhunt_capture_duration_seconds_bucket{le="+Inf"}`:       20,
-		fmt.Sprintf("foxhunt_model_info{arm=\"champion\",digest=%q,name=%q,version=%q}", process.model.Info().Digest, "grid", fmt.Sprint(grid.Version)): 1,
+		fmt.Sprintf("foxhunt_model_info{arm=\"champion\",digest=%q,name=%q,version=%q}", process.champion().Digest, "grid", fmt.Sprint(grid.Version)): 1,
 		"go_goroutines":                 1,
 		"process_resident_memory_bytes": 1,
 	} {
