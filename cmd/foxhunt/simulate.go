@@ -21,6 +21,7 @@ type simulation struct {
 	rate    float64 // captures a second
 	count   int     // 0: no end
 	seed    uint64
+	truth   bool // the captures say where their emitters were
 }
 
 func newSimulate() *cobra.Command {
@@ -33,8 +34,12 @@ func newSimulate() *cobra.Command {
 		Long: `Publish captures of seven simulated receivers in north-west Italy, which hear several emitters in turn.
 
 Where the emitters were is published on truth.<network>.<emitter>, which only watch listens to, to print the
-error of the fix. A capture is of all receivers, under its emitter's name: workers locate it with --bundles 'demo.*'.`,
-		Example: "  foxhunt simulate --nats nats://127.0.0.1:4222 --rate 5 --count 100",
+error of the fix. A capture is of all receivers, under its emitter's name: workers locate it with --bundles 'demo.*'.
+
+With --truth the captures say it themselves, as in a calibration. No model gets to see it; the fixes say how far off they are,
+and foxhunt model compare holds models against each other by that.`,
+		Example: `  foxhunt simulate --nats nats://127.0.0.1:4222 --rate 5 --count 100
+  foxhunt simulate --nats nats://127.0.0.1:4222 --rate 20 --count 2000 --truth`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -57,6 +62,7 @@ error of the fix. A capture is of all receivers, under its emitter's name: worke
 	cmd.Flags().StringVar(&s.network, "network", "demo", "network that the receivers belong to")
 	cmd.Flags().Float64Var(&s.rate, "rate", 2, "captures a second")
 	cmd.Flags().IntVar(&s.count, "count", 0, "end after so many captures; 0: no end")
+	cmd.Flags().BoolVar(&s.truth, "truth", false, "captures say where their emitters were, so that fixes say how far off they are")
 	cmd.Flags().Uint64Var(&s.seed, "seed", 1, "the same seed gives the same noise")
 	return cmd
 }
@@ -104,6 +110,9 @@ func (s *simulation) publish(ctx context.Context, conn *jetstream.Conn, capture 
 	subject, err := messages.CaptureSubject(s.network, truth.Emitter)
 	if err != nil {
 		return err
+	}
+	if s.truth {
+		capture.Truth = &messages.Position{Latitude: truth.Latitude, Longitude: truth.Longitude}
 	}
 	data, err := capture.Encode(nil)
 	if err != nil {
