@@ -52,7 +52,7 @@ func readYAML(t *testing.T, path string, into any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := yaml.Unmarshal(text, into); err != nil {
+	if err := yaml.UnmarshalWithOptions(text, into, yaml.AllowDuplicateMapKey()); err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
 }

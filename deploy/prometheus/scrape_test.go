@@ -2,12 +2,15 @@ package prometheus_test
 
 import (
 	"testing"
+	"time"
 )
 
 // TestScrape runs the whole system under a real Prometheus.
 func TestScrape(t *testing.T) {
+	began := time.Now()
 	s := startSystem(t)
 	t.Run("rules name what there is", s.testRules)
+	t.Run("dashboards show data", func(t *testing.T) { s.testDashboards(t, began) })
 }
 
 // testRules looks for each metric that the rules name, and for its labels, among what was scraped and recorded; and expects

@@ -3,6 +3,7 @@ package prometheus_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -18,7 +19,9 @@ import (
 	"foxhunt/jetstream"
 	"foxhunt/jetstream/jetstreamtest"
 	"foxhunt/messages"
+	"foxhunt/model/grid"
 	"foxhunt/model/modeltest"
+	"foxhunt/rollout"
 	"foxhunt/sim"
 )
 
@@ -148,17 +151,63 @@ func startSystem(t *testing.T) *system {
 		"foxhunt-exporter": {exporter.says(t, `msg="exporter ready".* http=(\S+)`)},
 	})
 	s.prometheus.has(t, `max(foxhunt_consumer_oldest_age_seconds) > 0 and on () foxhunt_subject_in_flight_captures`)
+	if got := s.post(t, "{}"); got < 400 {
+		t.Errorf("without workers the gateway answered %d", got)
+	}
 	for i, address := range workers {
 		s.start(t, "worker", "--name", fmt.Sprint("worker-", i), "--nats", url, "--redis", s.redis.URL(), "--bundles", "demo.*,http.http",
 			"--http-listen", address)
 	}
 	s.start(t, "simulate", "--nats", url, "--rate", "5")
 	s.request(t)
-	s.prometheus.has(t, `sum(foxhunt_fixes_total) > 20`)
+	s.tryModels(t)
 	return s
 }
 
-// backlog publishes captures, two of each kind alike, and one that is none.
+// tryModels has a challenger that cannot be loaded, and then one that can, and a shadow.
+func (s *system) tryModels(t *testing.T) {
+	t.Helper()
+	broken, better := filepath.Join(t.TempDir(), "broken.onnx"), filepath.Join(t.TempDir(), "better.onnx")
+	data, err := grid.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.WriteFile(broken, []byte("no model"), 0o600), os.WriteFile(better, renamed(data), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	half := rollout.SplitOptions{Share: 50, For: time.Hour}
+	s.plan(t, func(p *rollout.Plan, c rollout.Change) error {
+		half.Since = c.At
+		return errors.Join(p.Promote(rollout.Arm{Model: "grid"}, c), p.StartSplit(rollout.Arm{Model: "file:" + broken}, half, c))
+	})
+	s.prometheus.has(t, `sum(foxhunt_model_load_failures_total) > 0 and sum(foxhunt_fallbacks_total) > 0`)
+	s.plan(t, func(p *rollout.Plan, c rollout.Change) error {
+		half.Since = c.At
+		return errors.Join(p.StopSplit("it cannot be loaded", c), p.StartSplit(rollout.Arm{Model: "file:" + better}, half, c),
+			p.StartShadow(rollout.Arm{Model: "file:" + better}, 100, c.At, 0, c))
+	})
+	s.prometheus.has(t, `count(arm:foxhunt_arm_fixes:rate5m > 0) == 3 and on () avg(foxhunt_model_plan_followed) == 1`)
+}
+
+// renamed is a model under version 2: the last value of a protobuf's field counts.
+func renamed(model []byte) []byte {
+	const key, value = "foxhunt.version", "2"
+	entry := append([]byte{0x0a, byte(len(key))}, key...)
+	entry = append(append(entry, 0x12, byte(len(value))), value...)
+	return append(append(model, 0x72, byte(len(entry))), entry...) // metadata_props
+}
+
+func (s *system) plan(t *testing.T, change func(*rollout.Plan, rollout.Change) error) {
+	t.Helper()
+	store := rollout.NewStore(s.conn.RolloutEntry(jetstream.DefaultTopology()))
+	if _, err := store.Update(t.Context(), func(p *rollout.Plan) error {
+		return change(p, rollout.NewChange(time.Now(), "operator", ""))
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// backlog publishes captures, two of each kind alike, one that no model can locate, and one that is none.
 func (s *system) backlog(t *testing.T) {
 	t.Helper()
 	scene := sim.Demo(time.Now())
@@ -168,6 +217,9 @@ func (s *system) backlog(t *testing.T) {
 			t.Fatal(err)
 		}
 		capture.ID = fmt.Sprintf("backlog-%026d", i)
+		if i == 9 {
+			capture.Receivers = capture.Receivers[:1]
+		}
 		data, err := capture.Encode(nil)
 		if err != nil {
 			t.Fatal(err)
