@@ -99,7 +99,7 @@ func (h *House) listen(t testing.TB) {
 	if h.js, err = js.New(h.nats); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.nats.Subscribe("fixes.>", func(m *nats.Msg) {
+	if _, err := h.nats.Subscribe(messages.AllFixes, func(m *nats.Msg) {
 		if fix := h.decode(m.Header.Get("Content-Type"), m.Data); fix != nil {
 			h.Ledger.FixPublished(m.Subject, fix)
 		}

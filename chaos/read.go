@@ -16,6 +16,9 @@ import (
 func (h *House) read() {
 	h.t.Helper()
 	h.each(h.topology.Fixes.Name, func(m js.Msg, at time.Time) {
+		if messages.IsShadow(m.Subject()) {
+			return
+		}
 		if fix := h.decode(m.Headers().Get("Content-Type"), m.Data()); fix != nil {
 			h.Ledger.FixStored(m.Subject(), fix, at)
 		}

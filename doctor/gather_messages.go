@@ -34,6 +34,9 @@ func gatherFixes(ctx context.Context, conn *jetstream.Conn, f *Facts) (fixes Fix
 		return fixes, err
 	}
 	for _, m := range recent {
+		if messages.IsShadow(m.Subject) { // which nobody relies on
+			continue
+		}
 		if fix, err := messages.DecodeFix(m.Header.Get(messages.ContentTypeHeader), m.Data); err == nil { // else it is a stranger's
 			fixes.Recent = append(fixes.Recent, Fix{fix, m.Time})
 		}
@@ -42,6 +45,7 @@ func gatherFixes(ctx context.Context, conn *jetstream.Conn, f *Facts) (fixes Fix
 	if err != nil {
 		return fixes, err
 	}
+	maps.DeleteFunc(subjects, func(subject string, _ uint64) bool { return messages.IsShadow(subject) })
 	names := slices.Sorted(maps.Keys(subjects))
 	lasts, err := conn.Last(ctx, name, names[:min(len(names), sourcesRead)])
 	fixes.Last = make(map[string]time.Time)

@@ -38,7 +38,7 @@ func TestCodesAreDocumented(t *testing.T) {
 // statuses are those of the answers to captures that became dead letters, by the letters' codes.
 var statuses = map[int]string{
 	400: "empty not_msgpack truncated trailing_bytes too_deep duplicate_key missing_field bad_type bad_version bad_id bad_text " +
-		"bad_freq bad_subject no_receivers too_few_receivers too_many_receivers duplicate_station bad_station source_mismatch " +
+		"bad_freq bad_subject reserved_network bad_truth no_receivers too_few_receivers too_many_receivers duplicate_station bad_station source_mismatch " +
 		"bad_position null_island bad_altitude no_centroid bad_time bad_sigma bad_rate bad_gain bad_format bad_iq_length " +
 		"bad_samples no_overlap too_short bad_shape bad_size no_baseline unfit_for_model",
 	409: "duplicate_id",

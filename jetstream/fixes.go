@@ -7,6 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
+
+	"foxhunt/messages"
 )
 
 // FixMessage is a fix as it was published.
@@ -24,12 +26,12 @@ type Fixes struct {
 	heard    *nats.Subscription // in the place of messages, where the user may only subscribe
 }
 
-// Fixes starts reading those of t's fixes whose subject matches filter ("" for all) from now on, over reconnections and without a
+// Fixes starts reading those of t's fixes whose subject matches filter ("" for all but shadows') from now on, over reconnections and without a
 // gap. If the stream is not there yet it waits for it until ctx ends. A user who may subscribe to fixes and ask JetStream
 // nothing hears them as they are published, and misses those published while the connection is down.
 func (c *Conn) Fixes(ctx context.Context, t Topology, filter string) (*Fixes, error) {
 	if filter == "" {
-		filter = "fixes.>"
+		filter = messages.AllFixes
 	}
 	config := js.OrderedConsumerConfig{FilterSubjects: []string{filter}, DeliverPolicy: js.DeliverNewPolicy}
 	said := false
@@ -40,11 +42,11 @@ func (c *Conn) Fixes(ctx context.Context, t Topology, filter string) (*Fixes, er
 			return err
 		}, t.Fixes.Name)
 		if err == nil {
-			messages, err := consumer.Messages()
+			read, err := consumer.Messages()
 			if err != nil {
 				return nil, explain(filter, err)
 			}
-			return &Fixes{messages: messages}, nil
+			return &Fixes{messages: read}, nil
 		}
 		e := explain(filter, err)
 		if e.Code == CodeRefused {

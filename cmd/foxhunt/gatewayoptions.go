@@ -48,6 +48,9 @@ func (o *gatewayOptions) settle() error {
 	if err := errors.Join(messages.ValidateToken("network", o.Defaults.Network), messages.ValidateToken("bundle", o.Defaults.Bundle)); err != nil {
 		return err
 	}
+	if _, err := messages.CaptureSubject(o.Defaults.Network, o.Defaults.Bundle); err != nil { // a reserved name
+		return err
+	}
 	if o.Deadline <= 0 {
 		return fmt.Errorf("deadline is %v; want more than 0", o.Deadline)
 	}

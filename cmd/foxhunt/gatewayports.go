@@ -27,7 +27,7 @@ func (s *gatewayStreams) PublishCapture(ctx context.Context, subject, id string,
 
 func (s *gatewayStreams) Listen(handle func(gateway.Message)) (stop func(), err error) {
 	s.listener, err = s.conn.Listen(func(h jetstream.Heard) { handle(gateway.Message(h)) },
-		messages.FixPrefix+".*.*", messages.DeadPrefix+"."+messages.CapturePrefix+".*.*")
+		messages.AllFixes, messages.DeadPrefix+"."+messages.CapturePrefix+".*.*")
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -69,7 +69,7 @@ With --count it ends after so many fixes; if --timeout passes first, that is an 
 	}
 	nats.register(cmd.Flags())
 	streams.registerPrefix(cmd.Flags())
-	cmd.Flags().StringVar(&w.filter, "subject", "fixes.>", "subject of the fixes, with NATS wildcards")
+	cmd.Flags().StringVar(&w.filter, "subject", messages.AllFixes, "subject of the fixes, with NATS wildcards; "+messages.AllShadows+" for what shadow models say")
 	cmd.Flags().StringVar(&w.format, "format", "line", "line, json or geojson")
 	cmd.Flags().IntVar(&w.count, "count", 0, "end after so many fixes; 0: no end")
 	cmd.Flags().DurationVar(&timeout, "timeout", 0, "end after this time; 0: no end")
@@ -104,6 +104,9 @@ func (w *watcher) run(ctx context.Context) error {
 		if err != nil {
 			w.log.Warn("something that is no fix was published among the fixes", "subject", message.Subject, "error", err)
 			continue
+		}
+		if messages.IsShadow(message.Subject) {
+			fix.Arm = messages.ArmShadow // whatever it says of itself
 		}
 		if err := w.print(fix); err != nil {
 			return err
@@ -156,6 +159,9 @@ func fixLine(fix *messages.Fix) string {
 		} else {
 			out += " without " + r.Station
 		}
+	}
+	if fix.Arm != "" && fix.Arm != messages.ArmChampion {
+		out += fmt.Sprintf("  %s %s %s", fix.Arm, printable(fix.Model.Name), printable(fix.Model.Version))
 	}
 	u := fix.Uncertainty
 	return fmt.Sprintf("%s  %-20s  %9.4f MHz  %s  ±%7s x %7s at %+3.0f°  confidence %.2f  %d/%d receivers%s",

@@ -83,7 +83,7 @@ func (s *site) testStationMayNot(t *testing.T) {
 
 // everything is what nobody but workers or operators may publish on, but for one subject that exporters may.
 func everything() []string {
-	return []string{"fixes.dcf.HB9ODP", "dead.captures.dcf.HB9ODP", "truth.dcf.x", "_INBOX_worker.x", "_INBOX_exporter.x",
+	return []string{"fixes.dcf.HB9ODP", "fixes.shadow.dcf.HB9ODP", "dead.captures.dcf.HB9ODP", "truth.dcf.x", "_INBOX_worker.x", "_INBOX_exporter.x",
 		"$JS.API.CONSUMER.MSG.NEXT.CAPTURES.workers", "$JS.API.STREAM.MSG.GET.CAPTURES", "$JS.API.STREAM.MSG.DELETE.CAPTURES",
 		"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.UPDATE.CAPTURES", "$JS.API.STREAM.DELETE.CAPTURES", "$JS.API.STREAM.PURGE.CAPTURES",
 		"$JS.API.CONSUMER.CREATE.CAPTURES.x", "$JS.API.CONSUMER.DELETE.CAPTURES.workers", "$JS.ACK.CAPTURES.workers.1.1.1.1.0",

@@ -151,13 +151,23 @@ func (s *site) testDashboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer fixes.Stop()
-	worker := s.connect(t, "worker.nk", "_INBOX_worker")
-	if _, err := worker.PublishFix(within(t), "fixes.dcf.HB9ODP", "another", messages.ContentTypeJSON, []byte(`{"v":1}`)); err != nil {
+	only, err := s.connect(t, "dashboard.nk", "").Fixes(within(t), jetstream.DefaultTopology(), "")
+	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := fixes.Next(within(t))
-	if err != nil || m.Subject != "fixes.dcf.HB9ODP" || m.ContentType != messages.ContentTypeJSON || string(m.Body) != `{"v":1}` {
-		t.Errorf("the dashboard got %+v, %v", m, err)
+	defer only.Stop()
+	worker := s.connect(t, "worker.nk", "_INBOX_worker")
+	for _, subject := range []string{"fixes.shadow.dcf.HB9ODP", "fixes.dcf.HB9ODP"} {
+		if _, err := worker.PublishFix(within(t), subject, subject+"/another", messages.ContentTypeJSON, []byte(`{"v":1}`)); err != nil {
+			t.Fatal(err)
+		}
+		m, err := fixes.Next(within(t))
+		if err != nil || m.Subject != subject || m.ContentType != messages.ContentTypeJSON || string(m.Body) != `{"v":1}` {
+			t.Errorf("the dashboard got %+v, %v", m, err)
+		}
+	}
+	if m, err := only.Next(within(t)); err != nil || m.Subject != "fixes.dcf.HB9ODP" {
+		t.Errorf("the first of all fixes but shadows' is %+v, %v", m, err)
 	}
 }
 
