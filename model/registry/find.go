@@ -33,7 +33,14 @@ const (
 // file that ends in .onnx.
 func findModel(dir string) (string, error) {
 	if _, err := os.Stat(filepath.Join(dir, mlmodelFile)); err == nil {
-		return readMLmodel(filepath.Join(dir, mlmodelFile))
+		name, err := readMLmodel(filepath.Join(dir, mlmodelFile))
+		if err != nil {
+			return "", err
+		}
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			return "", fail(NoONNX, "MLmodel names the model's file %q, which is not there", oneLine(name, 80))
+		}
+		return name, nil
 	}
 	if info, err := os.Stat(filepath.Join(dir, modelFile)); err == nil && info.Mode().IsRegular() {
 		return modelFile, nil

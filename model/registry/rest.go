@@ -163,6 +163,11 @@ func (r *rest) away(err error) error {
 	if errors.As(err, &failed) {
 		err = failed.Err // without the URL, which says nothing new
 	}
+	var distrusted *tls.CertificateVerificationError
+	if errors.As(err, &distrusted) {
+		return &Error{BadOptions, r.base.String() + " shows a certificate that is not trusted; name its authority's in MLFLOW_TRACKING_SERVER_CERT_PATH: " +
+			r.harmless(distrusted.Err.Error()), err}
+	}
 	return &Error{Away, r.base.String() + " does not answer: " + r.harmless(err.Error()), err}
 }
 

@@ -79,8 +79,8 @@ class Driver:
                 self.mlflow.log_artifact(path, "files")
         where = {"artifacts": run.info.artifact_uri + "/files", "runs": f"runs:/{run.info.run_id}/files"}
         below = "" if os.path.isdir(path) else "/" + os.path.basename(path)
-        version = self.client.create_model_version(name, where.get(source, source) + (below if source in where else ""),
-                                                   run_id=run.info.run_id, description=note, tags=tags)
+        place = where[source] + below if source in where else source.replace("RUN", run.info.run_id)
+        version = self.client.create_model_version(name, place, run_id=run.info.run_id, description=note, tags=tags)
         return str(version.version)
 
     def alias(self, name, alias, version):

@@ -38,7 +38,7 @@ type Server struct {
 type Version struct {
 	Model  string            // the registered model's name
 	Path   string            // a file, or a directory
-	Source string            // "" for the artifacts' URI, "runs" for one of the run, or any other that is to be registered
+	Source string            // "" for the artifacts' URI, "runs" for one of the run, or any other to be registered, in which RUN is the run
 	Store  string            // file:///FOLDER for a file store without the proxy
 	Note   string            // the description
 	Tags   map[string]string // of the version
