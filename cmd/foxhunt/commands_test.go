@@ -196,7 +196,7 @@ func TestBadWorkerFlags(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ flag, value, says string }{
-		{"--model", "/absent.onnx", "model /absent.onnx: "},
+		{"--model", "/absent.onnx", "no_model: file:/absent.onnx: "},
 		{"--redis", "http://127.0.0.1", "redis"},
 	} {
 		options := workerFlags(t, "--model", plainFile(t), c.flag, c.value)
