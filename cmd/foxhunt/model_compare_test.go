@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"foxhunt/compare"
+	"foxhunt/jetstream"
+	"foxhunt/messages"
+	"foxhunt/rollout"
+)
+
+// onTrial is a plan in which one model challenges another, and another is its shadow.
+func (h *house) onTrial(t *testing.T, span time.Duration) (store *rollout.Store, plan rollout.Plan) {
+	t.Helper()
+	store = rollout.NewStore(h.conn.RolloutEntry(jetstream.DefaultTopology()))
+	began := rollout.NewChange(time.Now().Add(-time.Hour), "somebody", "a trial")
+	plan, err := store.Update(t.Context(), func(p *rollout.Plan) error {
+		if err := p.Promote(rollout.Arm{Model: "nats:net@1", Digest: strings.Repeat("a", 64)}, began); err != nil {
+			return err
+		}
+		if err := p.StartShadow(rollout.Arm{Model: "nats:net@3", Digest: strings.Repeat("c", 64)}, 100, began.At, 0, began); err != nil {
+			return err
+		}
+		err := p.StartSplit(rollout.Arm{Model: "nats:net@2", Digest: strings.Repeat("b", 64)}, rollout.SplitOptions{Share: 40, Since: began.At, For: span}, began)
+		if err == nil {
+			p.Challenger.ID = "trial" // so that the same sessions are the challenger's in every run
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store, plan
+}
+
+// answer publishes the fixes of many sessions as workers that follow the plan would: the challenger's errors are the
+// champion's times better, the shadow's times worse.
+func (h *house) answer(t *testing.T, plan *rollout.Plan, sessions int, better, worse float64) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(11, 11))
+	for s := range sessions {
+		session := fmt.Sprintf("s%d", s)
+		effect := 0.5 * r.NormFloat64()
+		for range 1 + r.IntN(6) {
+			id := messages.NewCaptureID()
+			fix := armFix(r, id, session, plan.Challenger.ID, effect)
+			shadow := armFix(r, id, session, plan.Challenger.ID, effect)
+			if plan.Challenged(session, id, time.Now()) {
+				fix.Arm, fix.Model = messages.ArmChallenger, messages.Model{Name: "net", Version: "2", Digest: plan.Challenger.Digest}
+				fix.Truth.Error *= better
+			} else {
+				shadow.Truth.Error = worse * fix.Truth.Error * math.Exp(0.1*r.NormFloat64())
+				shadow.Arm, shadow.Model = messages.ArmShadow, messages.Model{Name: "net", Version: "3", Digest: plan.Shadow.Digest}
+				h.publishFix(t, "fixes.shadow.net.st", shadow)
+			}
+			h.publishFix(t, "fixes.net.st", fix)
+		}
+	}
+}
+
+func armFix(r *rand.Rand, id, session, experiment string, effect float64) *messages.Fix {
+	spread := 300 * math.Exp(effect)
+	x, y := r.NormFloat64(), r.NormFloat64()
+	k := math.Sqrt(-2 * math.Log(0.05))
+	return &messages.Fix{
+		Version: messages.FixVersion, CaptureID: id, Session: session, Network: "net", Source: "st", Arm: messages.ArmChampion, Experiment: experiment,
+		Model:     messages.Model{Name: "net", Version: "1", Digest: strings.Repeat("a", 64)},
+		Inference: 10 * math.Exp(0.2*r.NormFloat64()), Confidence: 0.9, Timestamp: messages.InstantOf(time.Now()),
+		Uncertainty: messages.Uncertainty{SigmaX: spread, SigmaY: spread, ConfidenceInterval: 0.95, SemiMajor: k * spread, SemiMinor: k * spread, Area: math.Pi * k * k * spread * spread},
+		Truth:       &messages.FixTruth{Latitude: 45, Longitude: 8, Error: spread * math.Hypot(x, y), D2: x*x + y*y},
+	}
+}
+
+func (h *house) publishFix(t *testing.T, subject string, fix *messages.Fix) {
+	t.Helper()
+	body, err := fix.Encode("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.nats.Publish(subject, body); err != nil { // all are flushed before they are read
+		t.Fatal(err)
+	}
+}
+
+// compareJSON runs the command and reads its report.
+func (h *house) compareJSON(t *testing.T, flags ...string) (result compared, err error) {
+	t.Helper()
+	if err := h.nats.FlushTimeout(patience); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, err := command(ctx, append([]string{"model", "compare", "--nats", h.server.ClientURL(), "--json"}, flags...)...)
+	if out != "" {
+		if e := json.Unmarshal([]byte(out), &result); e != nil {
+			t.Fatalf("%v: %s", e, out)
+		}
+	}
+	return result, err
+}
+
+func measured(t *testing.T, result compared, name string) compare.Comparison {
+	t.Helper()
+	for _, m := range result.Measures {
+		if m.Name == name {
+			return m
+		}
+	}
+	t.Fatalf("the report has no %s", name)
+	return compare.Comparison{}
+}
+
+// TestModelCompare: a challenger that is a third better is found better, and promoted only by a rule that its figures bear.
+func TestModelCompare(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	store, plan := h.onTrial(t, 3*time.Hour)
+	h.answer(t, &plan, 700, 0.67, 1.3)
+	letter := messages.DeadLetter{Subject: "captures.net.st", Reason: "bad_rate", Deliveries: 1, Time: time.Now()}
+	if err := h.conn.PublishDead(t.Context(), 1, &letter); err != nil {
+		t.Fatal(err)
+	}
+
+	result, err := h.compareJSON(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := measured(t, result, "error_m"); c.Verdict != compare.Better || *c.Low > -33 || *c.High < -33 || *c.PHolm > 0.001 {
+		t.Errorf("a third better is %+v", c)
+	}
+	if s := result.Split; s.Asked != 40 || s.Mismatch || s.InBoth != 0 || s.Sessions != 700 || result.Unit != "sessions" || result.Paired {
+		t.Errorf("the split is %+v of %s", s, result.Unit)
+	}
+	if result.DeadLetters["bad_rate"] != 1 || result.A.Fixes+result.B.Fixes < 1500 || result.Warnings[len(result.Warnings)-1].Code != compare.WarnRunning {
+		t.Errorf("the report is %+v", result.Report)
+	}
+	table := must(t, "model", "compare", "--nats", h.server.ClientURL(), "--network", "net", "--last", "30m")
+	for _, want := range []string{"CHAMPION ", "CHALLENGER ", "error_m ", "better, p < 0.0001", "went to the challenger; 40.0 % were asked for", "1 dead letters, of neither arm (1 bad_rate)", "the experiment runs until"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the table lacks %q:\n%s", want, table)
+		}
+	}
+
+	result, err = h.compareJSON(t, "--promote-when", "error_m better by 50%, latency_p50 not worse than 20%")
+	if exitCode(err) != 1 || result.Decision == nil || result.Decision.Clauses[0].Holds || !result.Decision.Clauses[1].Holds || result.Decision.Clauses[0].Short == nil || result.Promoted != nil {
+		t.Fatalf("a rule that the figures do not bear: %v, %+v", err, result.Decision)
+	}
+	if now, _, err := store.Plan(t.Context()); err != nil || now.Champion.Model != "nats:net@1" {
+		t.Fatalf("the plan has %s for champion, %v", now.Champion, err)
+	}
+	result, err = h.compareJSON(t, "--promote-when", "error_m better by 10%, latency_p50 not worse than 20%", "--by", "a test")
+	if err != nil || !result.Decision.Holds || result.Promoted == nil {
+		t.Fatalf("a rule that the figures bear: %v, %+v", err, result.Decision)
+	}
+	now, _, err := store.Plan(t.Context())
+	if err != nil || now.Champion.Model != "nats:net@2" || now.Challenger != nil || now.Previous[0].Model != "nats:net@1" {
+		t.Fatalf("the plan is %+v, %v", now, err)
+	}
+	if note := now.Changed.Note; now.Changed.By != "a test" || !strings.Contains(note, "error_m -27.2 %") || !strings.Contains(note, "must stay below -10.0 %") {
+		t.Errorf("the note is %q by %s", note, now.Changed.By)
+	}
+	told := false
+	for e, err := range h.conn.Events(t.Context(), jetstream.DefaultTopology(), time.Time{}, false) {
+		told = told || err == nil && e.Kind == rollout.EventPromoted && strings.Contains(string(e.Body), "by rule")
+	}
+	if !told {
+		t.Error("no event tells of the promotion")
+	}
+	if _, err := h.compareJSON(t, "--promote-when", "error_m better"); err == nil || !strings.Contains(err.Error(), "no challenger") {
+		t.Errorf("a promotion of what is champion: %v", err)
+	}
+	result, err = h.compareJSON(t, "--last", "1h", "--experiment", plan.Challenger.ID)
+	if err != nil || result.Experiment != plan.Challenger.ID || measured(t, result, "error_m").Verdict != compare.Better {
+		t.Errorf("an experiment of the past: %v", err)
+	}
+	result, err = h.compareJSON(t, "--since", time.Now().Add(-time.Hour).Format(time.RFC3339))
+	if err != nil || !result.Warnings[0].Fatal || result.Warnings[0].Code != compare.WarnNotRandom {
+		t.Errorf("without an experiment: %v, %+v", err, result.Warnings)
+	}
+}
+
+func TestModelCompareShadow(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	store, plan := h.onTrial(t, 3*time.Hour)
+	h.answer(t, &plan, 120, 1, 0.9)
+	result, err := h.compareJSON(t, "--arm-b", "shadow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := measured(t, result, "error_m"); !result.Paired || c.Verdict != compare.Better || *c.Low > -10 || *c.High < -10 || c.A.Fixes != c.B.Fixes {
+		t.Errorf("a tenth better is %+v", c)
+	}
+	if result, err = h.compareJSON(t, "--arm-b", "shadow", "--promote-when", "latency_p95 better"); exitCode(err) != 1 || result.Decision.Clauses[0].Holds {
+		t.Errorf("a rule about a shadow's time: %v", err)
+	}
+	if _, err = h.compareJSON(t, "--arm-b", "shadow", "--promote-when", "error_m better", "--wait"); err == nil || !strings.Contains(err.Error(), "no end") {
+		t.Errorf("waiting for the end of what has none: %v", err)
+	}
+	if _, err = h.compareJSON(t, "--arm-b", "shadow", "--promote-when", "error_m better"); err == nil || !strings.Contains(err.Error(), "split_running") {
+		t.Errorf("a promotion beside a running split: %v", err)
+	}
+	change := rollout.NewChange(time.Now(), "somebody", "")
+	if _, err := store.Update(t.Context(), func(p *rollout.Plan) error { return p.StopSplit("in the way", change) }); err != nil {
+		t.Fatal(err)
+	}
+	if result, err = h.compareJSON(t, "--arm-b", "shadow", "--promote-when", "error_m better"); err != nil || result.Promoted.Champion.Model != "nats:net@3" {
+		t.Errorf("a shadow that is better: %v", err)
+	}
+}
+
+// TestModelCompareWaits: the rule is held against the figures once, when the experiment is over.
+func TestModelCompareWaits(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	_, plan := h.onTrial(t, time.Hour+3*time.Second)
+	h.answer(t, &plan, 300, 0.6, 1)
+	store := rollout.NewStore(h.conn.RolloutEntry(jetstream.DefaultTopology()))
+	c := comparison{plans: plans{conn: h.conn, store: store, topology: jetstream.DefaultTopology(), log: quietLog()}, armA: messages.ArmChampion, armB: messages.ArmChallenger}
+	found, err := c.trial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, err := c.awaitEnd(t.Context(), found)
+	if err != nil || time.Now().Before(plan.Challenger.Until) || ended.id != plan.Challenger.ID {
+		t.Errorf("the end was awaited until %v, before %v: %v", time.Now(), plan.Challenger.Until, err)
+	}
+	if err := h.nats.FlushTimeout(patience); err != nil {
+		t.Fatal(err)
+	}
+	report, err := c.read(t.Context(), ended)
+	if err != nil || ended.running(time.Now()) || report.B.Fixes == 0 {
+		t.Errorf("after the end: %v", err)
+	}
+	found.id = "another"
+	if _, err := c.awaitEnd(t.Context(), found); err == nil || !strings.Contains(err.Error(), "before its time") {
+		t.Errorf("an experiment that gave way: %v", err)
+	}
+}
+
+func TestModelCompareRefuses(t *testing.T) {
+	t.Parallel()
+	for flags, want := range map[string]string{
+		"--arm-a shadow": "arm-a", "--arm-b champion": "arm-b", "--arm-a challenger --arm-b challenger": "arm-b", "--last 1h --since 2026-01-01T00:00:00Z": "one of them",
+		"--last -1h": "more than 0", "--network a.b": "network", "--promote-when faster": "promote-when", "--arm-a challenger --arm-b shadow --promote-when error_m#better": "champion for arm-a",
+	} {
+		args := []string{"model", "compare", "--nats", "nats://127.0.0.1:1"}
+		for arg := range strings.FieldsSeq(flags) {
+			args = append(args, strings.ReplaceAll(arg, "#", " "))
+		}
+		if _, err := command(t.Context(), args...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", flags, err, want)
+		}
+	}
+	h := newHouse(t)
+	if _, err := h.compareJSON(t); err == nil || !strings.Contains(err.Error(), "--since or --last") {
+		t.Errorf("without a plan: %v", err)
+	}
+	if _, err := h.compareJSON(t, "--since", "yesterday"); err == nil || !strings.Contains(err.Error(), "yesterday") {
+		t.Errorf("since yesterday: %v", err)
+	}
+	h.publish(t, "fixes.net.st", []byte("no fix"))
+	_, err := h.compareJSON(t, "--last", "1h")
+	var none *compare.NoFixes
+	if exitCode(err) != exitPassing || !errors.As(err, &none) {
+		t.Errorf("without fixes: %v", err)
+	}
+}
