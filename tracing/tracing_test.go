@@ -3,7 +3,6 @@ package tracing_test
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +13,7 @@ import (
 	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"foxhunt/tracing"
+	"foxhunt/tracing/tracingtest"
 )
 
 func start(t *testing.T, o tracing.Options) *tracing.Tracing {
@@ -39,9 +39,9 @@ func stop(t *testing.T, tr *tracing.Tracing) {
 
 // TestOneTrace follows a capture from a publisher's process, by a message's headers, through a worker's to its fix.
 func TestOneTrace(t *testing.T) {
-	s := startSink(t)
-	publisher := start(t, tracing.Options{Endpoint: s.url, Sample: 1, Service: "foxhunt-publish", Instance: "p"})
-	worker := start(t, tracing.Options{Endpoint: s.url, Sample: 0, Service: "foxhunt-worker", Instance: "w"}) // the publisher has decided
+	s := tracingtest.Start(t)
+	publisher := start(t, tracing.Options{Endpoint: s.URL, Sample: 1, Service: "foxhunt-publish", Instance: "p"})
+	worker := start(t, tracing.Options{Endpoint: s.URL, Sample: 0, Service: "foxhunt-worker", Instance: "w"}) // the publisher has decided
 	ctx, published := publisher.Publish(t.Context(), "captures.net.a")
 	header := map[string][]string{"Nats-Msg-Id": {"x"}}
 	publisher.Inject(ctx, header)
@@ -56,8 +56,8 @@ func TestOneTrace(t *testing.T) {
 	stop(t, publisher)
 	stop(t, worker)
 
-	first, second, stage := s.span(t, "publish captures.net.a"), s.span(t, "process captures.net.a"), s.span(t, "model")
-	if !bytes.Equal(second.ParentSpanId, first.SpanId) || !bytes.Equal(second.TraceId, first.TraceId) || !bytes.Equal(stage.ParentSpanId, second.SpanId) {
+	first, second, stage := s.Span(t, "publish captures.net.a"), s.Span(t, "process captures.net.a"), s.Span(t, "model")
+	if second.Parent() != first.ID() || second.Trace() != first.Trace() || stage.Parent() != second.ID() || first.Service != "foxhunt-publish" || stage.Service != "foxhunt-worker" {
 		t.Errorf("the spans do not follow from one another:\n%v\n%v\n%v", first, second, stage)
 	}
 	if first.Kind != otlp.Span_SPAN_KIND_PRODUCER || second.Kind != otlp.Span_SPAN_KIND_CONSUMER {
@@ -66,52 +66,43 @@ func TestOneTrace(t *testing.T) {
 	if stage.EndTimeUnixNano-stage.StartTimeUnixNano != 5e6 || stage.StartTimeUnixNano != 100e9 {
 		t.Errorf("the stage is %v", stage)
 	}
-	if second.Status.Code != otlp.Status_STATUS_CODE_ERROR || second.Status.Message != "rx[0].rate is 0" || !has(second, "foxhunt.code", "bad_rate") || !has(second, "foxhunt.capture_id", "x") {
+	if second.Status.Code != otlp.Status_STATUS_CODE_ERROR || second.Status.Message != "rx[0].rate is 0" || second.Text("foxhunt.code") != "bad_rate" || second.Text("foxhunt.capture_id") != "x" {
 		t.Errorf("the capture's span is %v", second)
 	}
-	if parent := fix["traceparent"]; len(parent) != 1 || !strings.Contains(parent[0], hex.EncodeToString(second.TraceId)+"-"+hex.EncodeToString(second.SpanId)) {
+	if parent := fix["traceparent"]; len(parent) != 1 || !strings.Contains(parent[0], second.Trace()+"-"+second.ID()) {
 		t.Errorf("the fix's headers are %v", fix)
 	}
 }
 
-func has(span *otlp.Span, key, value string) bool {
-	for _, a := range span.Attributes {
-		if a.Key == key && a.Value.GetStringValue() == value {
-			return true
-		}
-	}
-	return false
-}
-
 // What a client over HTTP traces goes on in the capture's publishing.
 func TestServe(t *testing.T) {
-	s := startSink(t)
-	tr := start(t, tracing.Options{Endpoint: s.url, Sample: 1, Service: "foxhunt-gateway", Instance: "g"})
+	s := tracingtest.Start(t)
+	tr := start(t, tracing.Options{Endpoint: s.URL, Sample: 1, Service: "foxhunt-gateway", Instance: "g"})
 	header := map[string][]string{}
 	handler := tr.Serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { tr.Inject(r.Context(), header) }))
 	request := httptest.NewRequest(http.MethodPost, "/", nil)
 	request.Header.Set("Traceparent", "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01")
 	handler.ServeHTTP(httptest.NewRecorder(), request)
 	stop(t, tr)
-	span := s.span(t, "HTTP POST")
-	if hex.EncodeToString(span.TraceId) != "0123456789abcdef0123456789abcdef" || hex.EncodeToString(span.ParentSpanId) != "0123456789abcdef" {
+	span := s.Span(t, "HTTP POST")
+	if span.Trace() != "0123456789abcdef0123456789abcdef" || span.Parent() != "0123456789abcdef" {
 		t.Errorf("the request's span is %v", span)
 	}
-	if got := header["traceparent"]; len(got) != 1 || !strings.Contains(got[0], hex.EncodeToString(span.SpanId)) {
+	if got := header["traceparent"]; len(got) != 1 || !strings.Contains(got[0], span.ID()) {
 		t.Errorf("headers %v", header)
 	}
 }
 
 // A hostile message's headers are no trace, and harm nothing.
 func TestHostileHeaders(t *testing.T) {
-	s := startSink(t)
-	tr := start(t, tracing.Options{Endpoint: s.url, Sample: 1, Service: "w", Instance: "w"})
+	s := tracingtest.Start(t)
+	tr := start(t, tracing.Options{Endpoint: s.URL, Sample: 1, Service: "w", Instance: "w"})
 	for _, parent := range [][]string{nil, {}, {""}, {"00-zz-zz-01"}, {strings.Repeat("0", 1<<16)}, {"\x00\xff"}} {
 		_, span := tr.Receive(t.Context(), "captures.net.a", map[string][]string{"traceparent": parent, "tracestate": {strings.Repeat("a=b,", 1000)}}, 1)
 		span.End("", "")
 	}
 	stop(t, tr)
-	if n := len(s.spans); n != 6 {
+	if n := len(s.Spans()); n != 6 {
 		t.Errorf("%d spans came, want 6", n)
 	}
 }

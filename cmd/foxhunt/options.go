@@ -63,6 +63,7 @@ type workerOptions struct {
 	perNetwork    map[string]string
 	prefetchBytes int
 	topology      topologyOptions
+	traces        traceOptions
 	reloadToken   string // asked of those who ask for a reload over HTTP; "": only this machine may
 }
 
@@ -87,6 +88,7 @@ func (o *workerOptions) register(flags *pflag.FlagSet, bundles ...string) {
 	flags.StringToStringVar(&o.perNetwork, "network-propagation-error", nil, "the same for single networks, such as dcf=20us,city=1us")
 	flags.DurationVar(&o.Grace, "grace", o.Grace, "how long a stop waits for the captures in hand")
 	o.topology.register(flags)
+	o.traces.register(flags)
 }
 
 // settle turns the flags into the worker's options, and refuses what makes no sense before anything is opened.

@@ -28,6 +28,7 @@ func TestProgram(t *testing.T) {
 	t.Run("three workers share the work", p.testThreeWorkers)
 	t.Run("start before NATS and Redis", p.testStartBefore)
 	t.Run("stop in time", p.testStopInTime)
+	t.Run("traces", p.testTraces)
 }
 
 // program is the built binary and the environment it runs in.

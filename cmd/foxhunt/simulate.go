@@ -40,7 +40,7 @@ With --truth the captures say it themselves, as in a calibration. No model gets 
 and foxhunt model compare holds models against each other by that.`,
 		Example: `  foxhunt simulate --nats nats://127.0.0.1:4222 --rate 5 --count 100
   foxhunt simulate --nats nats://127.0.0.1:4222 --rate 20 --count 2000 --truth`,
-		Args:    cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 			nats.Log = log

@@ -10,6 +10,7 @@ import (
 
 	"foxhunt/jetstream"
 	"foxhunt/tracing"
+	"foxhunt/worker"
 )
 
 // traceOptions are the flags of the commands that can be followed by OpenTelemetry.
@@ -41,6 +42,22 @@ func (o *traceOptions) start(ctx context.Context, nats *jetstream.Options, comma
 		defer cancel()
 		_ = t.Close(finish) // what the collector did not take was told
 	}, nil
+}
+
+// startWorker is start, of a worker's captures, too.
+func (o *traceOptions) startWorker(ctx context.Context, nats *jetstream.Options, worker *workerOptions, command string, log *slog.Logger) (*tracing.Tracing, func(), error) {
+	t, end, err := o.start(ctx, nats, command, log)
+	if t != nil {
+		worker.Tracer = captureTracer{t}
+	}
+	return t, end, err
+}
+
+// captureTracer fits the tracing room to the worker.
+type captureTracer struct{ *tracing.Tracing }
+
+func (t captureTracer) Receive(ctx context.Context, m worker.Message) (context.Context, worker.Trace) {
+	return t.Tracing.Receive(ctx, m.Subject, m.Header, m.NumDelivered)
 }
 
 // outcome is the code and the sentence of a publishing's error, "" of none.

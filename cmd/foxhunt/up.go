@@ -93,7 +93,14 @@ func (o *upOptions) serve(ctx context.Context, runtime *model.Runtime, out io.Wr
 	if isLoopback(h.listener.Addr()) {
 		h.mux.HandleFunc("GET /varz", server.ServeVarz) // for foxhunt doctor --nats-monitor
 	}
-	conn, err := jetstream.Connect(ctx, jetstream.Options{Embedded: server, Name: "foxhunt up", Log: log})
+	inProcess := jetstream.Options{Embedded: server, Name: "foxhunt up", Log: log}
+	tracing, endTracing, err := o.worker.traces.startWorker(ctx, &inProcess, &o.worker, "up", log)
+	if err != nil {
+		return err
+	}
+	defer endTracing()
+	o.gateway.tracing = tracing
+	conn, err := jetstream.Connect(ctx, inProcess)
 	if err != nil {
 		return err
 	}

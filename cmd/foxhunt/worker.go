@@ -58,6 +58,11 @@ func runWorker(ctx context.Context, nats *natsOptions, runtime *model.Runtime, l
 		return err
 	}
 	defer h.close()
+	_, endTracing, err := o.traces.startWorker(ctx, &nats.Options, o, "worker", log)
+	if err != nil {
+		return err
+	}
+	defer endTracing()
 	conn, err := nats.connect(ctx, "worker "+o.Name)
 	if err != nil {
 		return err
