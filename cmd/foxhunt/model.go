@@ -20,7 +20,7 @@ func newModel() *cobra.Command {
 		Short:   "Build the default model, look into any, check whether it may serve",
 		Example: "  foxhunt model info grid",
 	}
-	cmd.AddCommand(newModelBuild(), newModelInfo(), newModelCheck(), newModelPush(), newModelList(), newModelDelete(), newModelPlan(),
+	cmd.AddCommand(newModelBuild(), newModelInfo(), newModelCheck(), newModelReload(), newModelStatus(), newModelPush(), newModelList(), newModelDelete(), newModelPlan(),
 		newModelPromote(), newModelRollback(), newModelSplit(), newModelShadow(), newModelStop(), newModelEvents(), newModelCompare())
 	return cmd
 }
