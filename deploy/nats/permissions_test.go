@@ -35,6 +35,7 @@ func TestPermissions(t *testing.T) {
 	t.Run("dashboard", s.testDashboard)
 	t.Run("exporter", s.testExporter)
 	t.Run("operator", s.testOperator)
+	t.Run("operator asks workers", s.testQuestions)
 	t.Run("gateway", s.testGateway)
 	s.checkNothingRefused(t) // so far everybody did their work
 	t.Run("station may not", s.testStationMayNot)
@@ -76,8 +77,8 @@ func (s *site) testStationMayNot(t *testing.T) {
 	}
 	s.mayNot(t, "HB9ODP.nk", append(everything(), "captures.dcf.JO51xl", "captures.dcf.HB9ODP.x", "captures.dcf", "captures.*.*",
 		"$JS.API.INFO", "$JS.API.STREAM.INFO.CAPTURES", "$JS.API.DIRECT.GET.CAPTURES", "_INBOX_dcf.HB9ODP.x", "_INBOX_dcf.JO51xl.x"),
-		[]string{">", "*", "captures.>", "captures.dcf.HB9ODP", "captures.dcf.JO51xl", "fixes.>", "dead.>", "truth.>", "$JS.>", "$KV.>", "$SYS.>",
-			"_INBOX.>", "_INBOX_dcf.JO51xl.>", "_INBOX_dcf.>", "_INBOX_worker.>", "_R_.>"})
+		append(models(), ">", "*", "captures.>", "captures.dcf.HB9ODP", "captures.dcf.JO51xl", "fixes.>", "dead.>", "truth.>", "$JS.>", "$KV.>", "$SYS.>",
+			"_INBOX.>", "_INBOX_dcf.JO51xl.>", "_INBOX_dcf.>", "_INBOX_worker.>", "_R_.>"))
 	s.mayNot(t, "forgotten.nk", append(everything(), "captures.dcf.forgotten"), []string{">", "captures.>", "_INBOX.>"})
 }
 
@@ -87,7 +88,15 @@ func everything() []string {
 		"$JS.API.CONSUMER.MSG.NEXT.CAPTURES.workers", "$JS.API.STREAM.MSG.GET.CAPTURES", "$JS.API.STREAM.MSG.DELETE.CAPTURES",
 		"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.UPDATE.CAPTURES", "$JS.API.STREAM.DELETE.CAPTURES", "$JS.API.STREAM.PURGE.CAPTURES",
 		"$JS.API.CONSUMER.CREATE.CAPTURES.x", "$JS.API.CONSUMER.DELETE.CAPTURES.workers", "$JS.ACK.CAPTURES.workers.1.1.1.1.0",
-		"$KV.foxhunt-claims.CAPTURES.1", "$SYS.REQ.SERVER.PING"}
+		"$KV.foxhunt-claims.CAPTURES.1", "$SYS.REQ.SERVER.PING",
+		"$KV.foxhunt-rollout.plan", "$JS.API.STREAM.MSG.GET.KV_foxhunt-rollout", "$JS.API.DIRECT.GET.KV_foxhunt-rollout",
+		"$O.foxhunt-models.C.x", "$O.foxhunt-models.M.x", "$JS.API.DIRECT.GET.OBJ_foxhunt-models", "$JS.API.STREAM.MSG.GET.OBJ_foxhunt-models",
+		"events.model.loaded", "foxhunt.model.reload", "$SRV.PING"}
+}
+
+// models are subjects that nobody but workers and operators may hear.
+func models() []string {
+	return []string{"events.>", "foxhunt.>", "$SRV.>", "$O.>", "$KV.foxhunt-rollout.plan"}
 }
 
 func (s *site) testWorkerMayNot(t *testing.T) {
@@ -95,13 +104,17 @@ func (s *site) testWorkerMayNot(t *testing.T) {
 		"$JS.API.STREAM.DELETE.CAPTURES", "$JS.API.STREAM.PURGE.CAPTURES", "$JS.API.STREAM.PURGE.FIXES",
 		"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.UPDATE.X", "$JS.API.STREAM.MSG.DELETE.FIXES", "$JS.API.STREAM.MSG.DELETE.DEAD", "$JS.API.STREAM.MSG.GET.DEAD",
 		"$JS.API.CONSUMER.DELETE.CAPTURES.workers", "$JS.API.CONSUMER.CREATE.CAPTURES.x", "$JS.API.CONSUMER.CREATE.ADVISORIES.x",
-		"$JS.API.CONSUMER.PAUSE.CAPTURES.workers", "$JS.API.STREAM.SNAPSHOT.CAPTURES", "$KV.foxhunt-leases.exporter", "$SYS.REQ.SERVER.PING"},
-		[]string{">", "captures.>", "fixes.>", "dead.>", "_INBOX.>", "_INBOX_exporter.>", "_INBOX_*.>", "$JS.EVENT.>", "$KV.>", "$SYS.>", "_R_.>"})
+		"$JS.API.CONSUMER.PAUSE.CAPTURES.workers", "$JS.API.STREAM.SNAPSHOT.CAPTURES", "$KV.foxhunt-leases.exporter", "$SYS.REQ.SERVER.PING",
+		"$KV.foxhunt-rollout.other", "$JS.API.STREAM.PURGE.KV_foxhunt-rollout", "$JS.API.STREAM.DELETE.KV_foxhunt-rollout",
+		"$O.foxhunt-models.C.x", "$O.foxhunt-models.M.x", "$JS.API.STREAM.PURGE.OBJ_foxhunt-models", "$JS.API.STREAM.MSG.DELETE.OBJ_foxhunt-models",
+		"$JS.API.STREAM.DELETE.OBJ_foxhunt-models", "$JS.API.STREAM.PURGE.EVENTS", "$JS.API.DIRECT.GET.EVENTS", "$JS.API.CONSUMER.CREATE.EVENTS.x",
+		"events.x", "events.model.a.b", "foxhunt.model.reload", "$SRV.PING"},
+		[]string{">", "captures.>", "events.>", "$O.>", "$KV.foxhunt-rollout.>", "fixes.>", "dead.>", "_INBOX.>", "_INBOX_exporter.>", "_INBOX_*.>", "$JS.EVENT.>", "$KV.>", "$SYS.>", "_R_.>"})
 }
 
 func (s *site) testDashboardMayNot(t *testing.T) {
 	s.mayNot(t, "dashboard.nk", append(everything(), "captures.dcf.HB9ODP", "fixes.dcf.x", "$JS.API.STREAM.INFO.FIXES", "$JS.API.DIRECT.GET.FIXES"),
-		[]string{">", "captures.>", "dead.>", "$JS.>", "$KV.>", "$SYS.>", "_INBOX.>", "_R_.>"})
+		append(models(), ">", "captures.>", "dead.>", "$JS.>", "$KV.>", "$SYS.>", "_INBOX.>", "_R_.>"))
 }
 
 func (s *site) testExporterMayNot(t *testing.T) {
@@ -112,13 +125,13 @@ func (s *site) testExporterMayNot(t *testing.T) {
 	others := slices.DeleteFunc(everything(), func(subject string) bool { return subject == "$JS.API.STREAM.MSG.GET.CAPTURES" }) // it reads them, too
 	s.mayNot(t, "exporter.nk", append(others, "captures.dcf.HB9ODP", "$JS.API.INFO", "$JS.API.DIRECT.GET.FIXES", "$JS.API.DIRECT.GET.DEAD",
 		"$JS.API.STREAM.CREATE.KV_foxhunt-leases", "$JS.API.STREAM.PURGE.KV_foxhunt-leases", "$KV.foxhunt-claims.CAPTURES.1"),
-		[]string{">", "captures.>", "fixes.>", "dead.>", "$KV.>", "_INBOX.>", "_INBOX_worker.>", "$SYS.>"})
+		append(models(), ">", "captures.>", "fixes.>", "dead.>", "$KV.>", "_INBOX.>", "_INBOX_worker.>", "$SYS.>"))
 }
 
 func (s *site) testGatewayMayNot(t *testing.T) {
 	s.mayNot(t, "gateway.nk", append(everything(), "$JS.API.INFO", "$JS.API.STREAM.INFO.CAPTURES", "$JS.API.DIRECT.GET.CAPTURES",
 		"$JS.API.CONSUMER.CREATE.CAPTURES.x", "$JS.API.CONSUMER.DELETE.CAPTURES.workers", "$JS.API.STREAM.PURGE.FIXES", "$KV.foxhunt-leases.exporter"),
-		[]string{">", "captures.>", "$KV.>", "_INBOX.>", "_INBOX_worker.>", "$SYS.>"})
+		append(models(), ">", "captures.>", "$KV.>", "_INBOX.>", "_INBOX_worker.>", "$SYS.>"))
 }
 
 // testStrangers has those whom the server does not know.
