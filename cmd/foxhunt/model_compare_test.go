@@ -85,17 +85,25 @@ func (h *house) publishFix(t *testing.T, subject string, fix *messages.Fix) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.nats.Publish(subject, body); err != nil { // all are flushed before they are read
+	if _, err := h.js.PublishAsync(subject, body); err != nil { // all are awaited before they are read
 		t.Fatal(err)
+	}
+}
+
+// awaitStored waits until the stream has all that was published.
+func (h *house) awaitStored(t *testing.T) {
+	t.Helper()
+	select {
+	case <-h.js.PublishAsyncComplete():
+	case <-time.After(patience):
+		t.Fatal("the fixes were not stored")
 	}
 }
 
 // compareJSON runs the command and reads its report.
 func (h *house) compareJSON(t *testing.T, flags ...string) (result compared, err error) {
 	t.Helper()
-	if err := h.nats.FlushTimeout(patience); err != nil {
-		t.Fatal(err)
-	}
+	h.awaitStored(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	out, err := command(ctx, append([]string{"model", "compare", "--nats", h.server.ClientURL(), "--json"}, flags...)...)
@@ -233,9 +241,7 @@ func TestModelCompareWaits(t *testing.T) {
 	if err != nil || time.Now().Before(plan.Challenger.Until) || ended.id != plan.Challenger.ID {
 		t.Errorf("the end was awaited until %v, before %v: %v", time.Now(), plan.Challenger.Until, err)
 	}
-	if err := h.nats.FlushTimeout(patience); err != nil {
-		t.Fatal(err)
-	}
+	h.awaitStored(t)
 	report, err := c.read(t.Context(), ended)
 	if err != nil || ended.running(time.Now()) || report.B.Fixes == 0 {
 		t.Errorf("after the end: %v", err)
