@@ -109,7 +109,7 @@ func (s *site) testWorkerMayNot(t *testing.T) {
 		"$O.foxhunt-models.C.x", "$O.foxhunt-models.M.x", "$JS.API.STREAM.PURGE.OBJ_foxhunt-models", "$JS.API.STREAM.MSG.DELETE.OBJ_foxhunt-models",
 		"$JS.API.STREAM.DELETE.OBJ_foxhunt-models", "$JS.API.STREAM.PURGE.EVENTS", "$JS.API.DIRECT.GET.EVENTS", "$JS.API.CONSUMER.CREATE.EVENTS.x",
 		"events.x", "events.model.a.b", "foxhunt.model.reload", "$SRV.PING"},
-		[]string{">", "captures.>", "events.>", "$O.>", "$KV.foxhunt-rollout.>", "fixes.>", "dead.>", "_INBOX.>", "_INBOX_exporter.>", "_INBOX_*.>", "$JS.EVENT.>", "$KV.>", "$SYS.>", "_R_.>"})
+		[]string{">", "foxhunt.>", "$SRV.>", "captures.>", "events.>", "$O.>", "$KV.foxhunt-rollout.>", "fixes.>", "dead.>", "_INBOX.>", "_INBOX_exporter.>", "_INBOX_*.>", "$JS.EVENT.>", "$KV.>", "$SYS.>", "_R_.>"})
 }
 
 func (s *site) testDashboardMayNot(t *testing.T) {
