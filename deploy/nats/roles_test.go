@@ -1,14 +1,17 @@
 package nats_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
 	"foxhunt/jetstream"
 	"foxhunt/messages"
+	"foxhunt/rollout"
 )
 
 // testWorkerEnsures has a worker be the first on a new server, which makes what is missing.
@@ -31,9 +34,10 @@ func (s *site) testWorkerEnsures(t *testing.T) {
 	other := jetstream.DefaultTopology() // foxhunt worker --apply
 	other.Captures.MaxMsgsPerSubject, other.Fixes.MaxAge, other.Dead.MaxAge, other.Advisories.MaxAge = 100, time.Hour, time.Hour, time.Hour
 	other.Workers.AckWait, other.Reaper.AckWait = time.Minute, time.Minute
-	other.Leases.TTL, other.Claims.TTL = time.Minute, time.Minute
+	other.Leases.TTL, other.Claims.TTL, other.Rollout.TTL = time.Minute, time.Minute, time.Hour
+	other.Events.MaxAge, other.Models.MaxAge = time.Hour, time.Hour
 	for _, topology := range []jetstream.Topology{other, jetstream.DefaultTopology()} {
-		if changed, err := c.Apply(within(t), topology); err != nil || len(changed) != 8 {
+		if changed, err := c.Apply(within(t), topology); err != nil || len(changed) != 11 {
 			t.Errorf("changed %v, %v", changed, err)
 		}
 	}
@@ -94,6 +98,64 @@ func (s *site) testWorker(t *testing.T) {
 	checkFound(t, c, "dcf.HB9ODP", "known", second.Header["Nats-Msg-Id"][0]) // as the reaper looks
 	s.testOvertaking(t, source)
 	s.testReaping(t, c, source)
+	s.testWorkerModels(t, c)
+}
+
+// testWorkerModels has a worker follow the plan and its models, stop a challenger, and tell of it.
+func (s *site) testWorkerModels(t *testing.T, worker *jetstream.Conn) {
+	operator, topology := s.connect(t, "operator.nk", ""), jetstream.DefaultTopology()
+	ctx, stop := context.WithCancel(within(t))
+	plans, ended := make(chan rollout.Plan, 10), make(chan error, 1)
+	store := rollout.NewStore(worker.RolloutEntry(topology))
+	go func() { ended <- store.Watch(ctx, func(p rollout.Plan) { plans <- p }) }()
+	pushed, err := operator.PushModel(within(t), topology, jetstream.Model{Name: "net"}, bytes.NewReader(make([]byte, 300_000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := rollout.NewStore(operator.RolloutEntry(topology))
+	for _, change := range []func(*rollout.Plan) error{
+		func(p *rollout.Plan) error {
+			return p.Promote(rollout.Arm{Model: "grid"}, rollout.NewChange(time.Now(), "operator", ""))
+		},
+		func(p *rollout.Plan) error {
+			now := time.Now()
+			return p.StartSplit(rollout.Arm{Model: pushed.Ref()}, rollout.SplitOptions{Share: 30, Since: now, For: time.Hour}, rollout.NewChange(now, "operator", ""))
+		},
+	} {
+		if _, err := mine.Update(within(t), change); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-plans:
+		case <-time.After(patience):
+			t.Fatal("the worker does not hear of the plan")
+		}
+	}
+	_, err = store.Update(within(t), func(p *rollout.Plan) error {
+		return p.StopSplit("it fails", rollout.NewChange(time.Now(), "worker", ""))
+	})
+	if err != nil {
+		t.Errorf("the worker cannot stop a challenger: %v", err)
+	}
+	m, err := worker.FindModel(within(t), topology, "net", "")
+	if err == nil {
+		err = worker.FetchModel(within(t), topology, m, io.Discard)
+	}
+	if err != nil {
+		t.Errorf("the worker cannot fetch a model: %v", err)
+	}
+	if err := worker.PublishEvent(within(t), rollout.EventStopped, []byte("{}")); err != nil {
+		t.Errorf("the worker cannot tell of it: %v", err)
+	}
+	for e, err := range operator.Events(within(t), topology, time.Time{}, false) {
+		if err != nil || e.Kind != rollout.EventStopped {
+			t.Errorf("the operator reads %+v, %v", e, err)
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 // testOvertaking has one station flood the workers and another be served out of turn.
