@@ -10,6 +10,7 @@ func TestScrape(t *testing.T) {
 	began := time.Now()
 	s := startSystem(t)
 	t.Run("rules name what there is", s.testRules)
+	t.Run("the runbook's queries", s.testRunbookQueries)
 	t.Run("dashboards show data", func(t *testing.T) { s.testDashboards(t, began) })
 }
 

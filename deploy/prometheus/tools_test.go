@@ -10,7 +10,7 @@ import (
 )
 
 // patience is how long anything that must happen may take on a busy machine.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // tool finds one of Prometheus' programs. Without it the test is skipped, or, where the environment has CI=true, fails.
 func tool(t *testing.T, name string) string {
