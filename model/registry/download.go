@@ -124,24 +124,32 @@ func tooManyBytes() error {
 func (d *download) attempt(ctx context.Context, path, to string) (int64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stalled := time.AfterFunc(stallTimeout, func() { cancel(errors.New("no byte has come for " + stallTimeout.String())) })
+	stalled := time.AfterFunc(d.rest.stall, func() { cancel(errors.New("no byte has come for " + d.rest.stall.String())) })
 	defer stalled.Stop()
 	response, err := d.rest.send(ctx, path, nil)
 	if err != nil {
-		return 0, err
+		return 0, d.why(ctx, err)
 	}
 	defer response.Body.Close()
-	body := watched{response.Body, func() { stalled.Reset(stallTimeout) }, nil}
+	body := watched{response.Body, func() { stalled.Reset(d.rest.stall) }, nil}
 	n, err := writeFile(to, io.LimitReader(&body, d.left+1))
 	switch {
 	case body.failed != nil:
-		return 0, d.rest.away(body.failed)
+		return 0, d.why(ctx, d.rest.away(body.failed))
 	case err != nil:
 		return 0, because(StoreFailed, err, "the model's files cannot be stored")
 	case n > d.left:
 		return 0, tooManyBytes()
 	}
 	return n, nil
+}
+
+// why gives the cause of an ended context in the place of an error that only says that it ended.
+func (d *download) why(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return d.rest.away(cause)
+	}
+	return err
 }
 
 // watched tells of each read, and remembers how reading failed, to tell a bad connection from a full disk.

@@ -2,14 +2,12 @@ package registry
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
-
-	"github.com/goccy/go-yaml"
 
 	"foxhunt/contract"
 	"foxhunt/model"
@@ -18,16 +16,13 @@ import (
 // The files of a model in a directory.
 const (
 	modelFile    = "model.onnx"         // the model where nothing else names it
-	mlmodelFile  = "MLmodel"            // what MLflow says of the model it saved
+	mlmodelFile  = "MLmodel"            // what MLflow says of the model that it saved
 	sidecarAfter = ".contract.json"     // the contract beside PATH is PATH.contract.json, else
 	sidecarFile  = contract.MetadataKey // this
 )
 
-// What is read of files that are not models.
-const (
-	maxMLmodelBytes = 1 << 20
-	maxSidecarBytes = 1 << 20
-)
+// maxSidecarBytes bounds a contract's file.
+const maxSidecarBytes = 1 << 20
 
 // findModel gives the name of a directory's model, relative to it: what MLmodel names, else model.onnx, else the only
 // file that ends in .onnx.
@@ -64,37 +59,6 @@ func findModel(dir string) (string, error) {
 	return "", fail(NoONNX, "there are %d files *.onnx, such as %q and %q; name the one", len(found), oneLine(found[0], 80), oneLine(found[1], 80))
 }
 
-// readMLmodel gives the file that an MLmodel's onnx flavour names.
-func readMLmodel(path string) (string, error) {
-	text, err := readBounded(path, maxMLmodelBytes)
-	if err != nil {
-		return "", err
-	}
-	var mlmodel struct {
-		Flavors map[string]struct {
-			Data any `yaml:"data"`
-		} `yaml:"flavors"`
-	}
-	if err := yaml.Unmarshal(text, &mlmodel); err != nil {
-		return "", fail(NoONNX, "the file MLmodel cannot be read: %s", oneLine(err.Error(), maxReason))
-	}
-	onnx, found := mlmodel.Flavors["onnx"]
-	if !found {
-		var flavours []string
-		for flavour := range mlmodel.Flavors {
-			flavours = append(flavours, flavour)
-		}
-		slices.Sort(flavours)
-		return "", fail(NoONNX, "the model is saved as %s, not as onnx; save it with mlflow.onnx.log_model",
-			oneLine(strings.Join(flavours, ", "), maxReason))
-	}
-	name, _ := onnx.Data.(string)
-	if !filepath.IsLocal(name) || len(name) > MaxRef {
-		return "", fail(NoONNX, "MLmodel names the model's file %q, which is not a path inside its directory", oneLine(name, 80))
-	}
-	return filepath.Clean(name), nil
-}
-
 // findSidecar gives the path of the contract beside a model's file, or "".
 func findSidecar(path string) string {
 	for _, beside := range []string{path + sidecarAfter, filepath.Join(filepath.Dir(path), sidecarFile)} {
@@ -124,7 +88,7 @@ func readBounded(path string, limit int64) ([]byte, error) {
 func openRegular(open func(string, int, os.FileMode) (*os.File, error), path string) (*os.File, int64, error) {
 	file, err := open(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, 0, because(NoModel, err, "there is no file %q", oneLine(path, maxReason))
+		return nil, 0, &Error{NoModel, fmt.Sprintf("there is no file %q", oneLine(path, maxReason)), err}
 	}
 	if err != nil {
 		return nil, 0, because(Unreadable, err, "a file cannot be opened")

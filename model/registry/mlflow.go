@@ -30,15 +30,19 @@ type MLflowOptions struct {
 	CertFile, KeyFile  string // PEM, for the client; no KeyFile: CertFile has both
 }
 
-// MLflowFromEnvironment reads MLflow's own variables with lookup, such as os.LookupEnv. Without MLFLOW_TRACKING_URI there
-// is no server, and TrackingURI is "".
+// MLflowFromEnvironment reads MLflow's own variables with lookup, such as os.LookupEnv. Where MLFLOW_TRACKING_URI names no
+// server, but nothing or one of MLflow's local stores, TrackingURI is "".
 func MLflowFromEnvironment(lookup func(string) (string, bool)) MLflowOptions {
 	get := func(name string) string {
 		value, _ := lookup(name)
 		return value
 	}
+	uri := cmp.Or(get("MLFLOW_REGISTRY_URI"), get("MLFLOW_TRACKING_URI"))
+	if !strings.HasPrefix(uri, "http://") && !strings.HasPrefix(uri, "https://") {
+		uri = ""
+	}
 	return MLflowOptions{
-		TrackingURI: cmp.Or(get("MLFLOW_REGISTRY_URI"), get("MLFLOW_TRACKING_URI")),
+		TrackingURI: uri,
 		Token:       get("MLFLOW_TRACKING_TOKEN"),
 		Username:    get("MLFLOW_TRACKING_USERNAME"),
 		Password:    get("MLFLOW_TRACKING_PASSWORD"),

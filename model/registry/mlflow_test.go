@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"foxhunt/model/modeltest"
 	"foxhunt/model/registry/mlflowtest"
@@ -274,4 +276,30 @@ func testKilled(t *testing.T, server *mlflowtest.Server, s *Store) {
 	refused(t, err, Away)
 	server.Restart(t)
 	holds(t, get(t, fresh, "models:/outlasting@champion"), variant(t, 1))
+}
+
+// FuzzVersion reads what a server says of a version.
+func FuzzVersion(f *testing.F) {
+	f.Add(goodVersion)
+	f.Add(`{"model_version": {"name": "a", "version": "1", "description": "x\u001b[31m", "tags": [{"key": "foxhunt.sha256", "value": "no"}], "current_stage": "\n"}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var answer struct {
+			Version modelVersion `json:"model_version"`
+		}
+		if json.Unmarshal([]byte(text), &answer) != nil {
+			return
+		}
+		a, err := answer.Version.artifact(first)
+		if err != nil {
+			return
+		}
+		for _, told := range []string{a.Name, a.Version, a.Stage, a.Note, a.Tag} {
+			if len(told) > 600 || strings.ContainsFunc(told, func(r rune) bool { return !unicode.IsPrint(r) }) {
+				t.Fatalf("%q is told as %q", text, told)
+			}
+		}
+		if a.Ref != first || a.Version != first.Version || a.Digest != "" && !isDigest(a.Digest) {
+			t.Fatalf("%q becomes %+v", text, a)
+		}
+	})
 }

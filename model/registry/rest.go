@@ -24,6 +24,7 @@ type rest struct {
 	authorization string   // the header, or ""
 	secrets       []string // what no error may tell
 	backoff       time.Duration
+	stall         time.Duration // how long a download may go without a byte
 }
 
 // The bounds of what is asked of a server.
@@ -53,7 +54,7 @@ func newREST(o MLflowOptions) (*rest, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = settings
 	transport.DisableCompression = true // so that the length of a download is known
-	r := &rest{base: base, backoff: firstBackoff}
+	r := &rest{base: base, backoff: firstBackoff, stall: stallTimeout}
 	r.client = &http.Client{Transport: transport, CheckRedirect: r.redirect}
 	switch {
 	case o.Username != "":

@@ -236,6 +236,27 @@ func TestABrokenDownloadBeginsAnew(t *testing.T) {
 	holds(t, stored, plain)
 }
 
+func TestAServerThatStalls(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	m := misbehaving(t, map[string]http.HandlerFunc{
+		pathOfFiles: says(`{"files": [{"path": "a.onnx", "file_size": 1000}]}`),
+		pathOfFiles + "/": func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, "begin")
+			_ = http.NewResponseController(w).Flush()
+			<-release
+		},
+	})
+	t.Cleanup(func() { close(release) }) // before the server's end, which waits for its answers
+	m.rest.stall = 20 * time.Millisecond
+	d := download{rest: m.rest, left: 1000}
+	err := d.all(t.Context(), "0/a", t.TempDir())
+	refused(t, err, Away)
+	if !strings.Contains(err.Error(), "no byte has come for 20ms") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 func TestLocations(t *testing.T) {
 	t.Parallel()
 	here := t.TempDir()
@@ -290,6 +311,10 @@ func TestEnvironment(t *testing.T) {
 	}
 	variables["MLFLOW_REGISTRY_URI"] = "http://registry"
 	if got := MLflowFromEnvironment(lookup).TrackingURI; got != "http://registry" {
+		t.Errorf("the registry is %q", got)
+	}
+	variables["MLFLOW_REGISTRY_URI"] = "sqlite:///mlflow.db"
+	if got := MLflowFromEnvironment(lookup).TrackingURI; got != "" {
 		t.Errorf("the registry is %q", got)
 	}
 	if text := (MLflowOptions{TrackingURI: "http://fox:hunt@[::1"}).String(); text != "MLflow" {

@@ -42,7 +42,7 @@ func (s Sources) of(r Ref) (Source, error) {
 	}
 	switch r.Kind {
 	case KindMLflow:
-		return nil, fail(NoSource, "%s needs an MLflow server: set MLFLOW_TRACKING_URI", r)
+		return nil, fail(NoSource, "%s needs an MLflow server: set MLFLOW_TRACKING_URI to its http:// or https:// address", r)
 	case KindNATS:
 		return nil, fail(NoSource, "%s needs NATS, which is not connected here", r)
 	}
