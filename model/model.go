@@ -141,6 +141,7 @@ func (m *Model) open(data []byte, options Options) error {
 		return nil
 	}
 	m.runtime.release()
+	trim()
 	if refused := (*Error)(nil); errors.As(err, &refused) {
 		return refused
 	}
@@ -219,5 +220,6 @@ func (m *Model) freeIfUnused() error {
 		return nil
 	}
 	defer m.runtime.release()
+	defer trim()
 	return m.session.Destroy()
 }

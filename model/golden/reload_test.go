@@ -1,0 +1,99 @@
+package golden_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"testing"
+
+	"foxhunt/model"
+	"foxhunt/model/golden"
+	"foxhunt/model/grid"
+	"foxhunt/model/modeltest"
+)
+
+// The figure for the default model: go test ./model/golden -run TestReloadsOfTheDefault -v -reloads 200
+var reloads = flag.Int("reloads", 12, "how often the default model is loaded anew")
+
+// mostGrowth is what allocators and the garbage collector may do on the side, MiB. A model that leaked a hundredth of
+// its memory at each reload would grow by more.
+const mostGrowth = 12
+
+// residentMiB is the memory that the process holds, the library's included.
+func residentMiB(t *testing.T) float64 {
+	t.Helper()
+	debug.FreeOSMemory()
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Skip("only Linux tells a process its resident size")
+	}
+	var size, resident int64
+	if _, err := fmt.Fscan(bytes.NewReader(text), &size, &resident); err != nil {
+		t.Fatal(err)
+	}
+	return float64(resident) * float64(os.Getpagesize()) / (1 << 20)
+}
+
+// reload does all that a worker does with a new model beside an old one, and lets the old one go.
+func reload(t *testing.T, old *model.Model, data []byte, options model.Options, check bool) *model.Model {
+	t.Helper()
+	m, err := modeltest.Runtime(t).Load(data, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if check {
+		if err := golden.Check(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if old != nil {
+		if err := old.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+// wantFlat reloads so many times, and wants the process to be as large at the end as after a tenth.
+func wantFlat(t *testing.T, times int, next func(old *model.Model, i int) *model.Model) {
+	t.Helper()
+	var m *model.Model
+	var before float64
+	for i := range times {
+		m = next(m, i)
+		if i+1 == max(times/10, 2) {
+			before = residentMiB(t)
+		}
+	}
+	after := residentMiB(t)
+	t.Logf("resident after %d reloads %.1f MiB, after %d %.1f MiB", max(times/10, 2), before, times, after)
+	if after-before > mostGrowth {
+		t.Errorf("the process grows from %.1f to %.1f MiB; want at most %d MiB more", before, after, mostGrowth)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReloadsLeaveTheResidentSizeFlat takes two models in turn, from their files and optimised, every fourth checked, at
+// low and at usual priority.
+func TestReloadsLeaveTheResidentSizeFlat(t *testing.T) {
+	models := [][]byte{modeltest.Small(t, "one", modeltest.Sound), modeltest.Small(t, "two", modeltest.Sound)}
+	options := []model.Options{{Beside: true}, {OptimizedDir: t.TempDir(), Beside: true}, {Threads: 2}}
+	wantFlat(t, 200, func(old *model.Model, i int) *model.Model {
+		return reload(t, old, models[i%2], options[i%3], i%4 == 0)
+	})
+}
+
+// TestReloadsOfTheDefaultModel loads it, and runs it each time for the numbers of receivers that it may get.
+func TestReloadsOfTheDefaultModel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some seconds of loading")
+	}
+	options := model.Options{OptimizedDir: t.TempDir(), Beside: true}
+	wantFlat(t, *reloads, func(old *model.Model, i int) *model.Model {
+		return reload(t, old, grid.File(), options, i%10 == 0)
+	})
+}
