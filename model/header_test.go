@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 
@@ -112,4 +113,21 @@ func FuzzReadHeader(f *testing.F) {
 			t.Errorf("%v has no code", err)
 		}
 	})
+}
+
+// TestDimensionsAsJSON come back as they were.
+func TestDimensionsAsJSON(t *testing.T) {
+	for _, d := range []Dim{{Size: 3}, {Symbol: "B"}, {}} {
+		text, err := json.Marshal(d)
+		back := Dim{Size: 9, Symbol: "X"}
+		if err == nil {
+			err = json.Unmarshal(text, &back)
+		}
+		if err != nil || back != d {
+			t.Errorf("%+v becomes %s and then %+v, %v", d, text, back, err)
+		}
+	}
+	if err := json.Unmarshal([]byte("{}"), &Dim{}); err == nil {
+		t.Error("an object is taken for a dimension")
+	}
 }

@@ -38,6 +38,21 @@ func (d Dim) MarshalJSON() ([]byte, error) {
 	return json.Marshal(d.String())
 }
 
+// UnmarshalJSON reads what MarshalJSON writes.
+func (d *Dim) UnmarshalJSON(text []byte) error {
+	*d = Dim{}
+	if json.Unmarshal(text, &d.Size) == nil {
+		return nil
+	}
+	if err := json.Unmarshal(text, &d.Symbol); err != nil {
+		return err
+	}
+	if d.Symbol == "?" {
+		d.Symbol = ""
+	}
+	return nil
+}
+
 // String is the value as people write it: x float32 [B, 3, 128, 32].
 func (v Value) String() string {
 	if v.Shape == nil {

@@ -84,7 +84,7 @@ serves what is wanted, 1 when one does not, and 75 when none answers or one wait
 			}
 			reports := readReloads(answers[0])
 			if o.asJSON {
-				err = printJSON(cmd.OutOrStdout(), reports)
+				err = writeJSON(cmd.OutOrStdout(), reports)
 			} else {
 				err = printReloads(cmd.OutOrStdout(), reports)
 			}
@@ -174,10 +174,4 @@ func (r *reloadReport) refuses() bool {
 		}
 	}
 	return r.Plan != nil && !r.Plan.Passing
-}
-
-func printJSON(out io.Writer, value any) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
 }

@@ -31,7 +31,7 @@ rate before the first capture. The exit code is 1 when a worker does not serve w
 			}
 			workers := readStatus(answers[0], answers[1])
 			if o.asJSON {
-				err = printJSON(cmd.OutOrStdout(), workers)
+				err = writeJSON(cmd.OutOrStdout(), workers)
 			} else {
 				err = printStatus(cmd.OutOrStdout(), workers)
 			}

@@ -36,7 +36,7 @@ func BenchmarkSystem(b *testing.B) {
 }
 
 // plainModel writes the small network of the plain contract to a file.
-func plainModel(b *testing.B) string {
+func plainModel(b testing.TB) string {
 	path := b.TempDir() + "/plain.onnx"
 	writeFile(b, path, modeltest.Plain(b))
 	return path
@@ -64,7 +64,7 @@ func benchmarkSystem(b *testing.B, modelName string, syncAlways bool) {
 }
 
 // runBenchWorker runs a worker without a cache until the benchmark ends.
-func runBenchWorker(b *testing.B, server *jetstreamtest.Server, runtime *model.Runtime, modelName string) {
+func runBenchWorker(b testing.TB, server *jetstreamtest.Server, runtime *model.Runtime, modelName string) {
 	var options workerOptions
 	options.register(pflag.NewFlagSet("worker", pflag.ContinueOnError), "*.*")
 	options.models.model, options.models.folder, options.cacheBytes = modelName, b.TempDir(), 0
@@ -81,7 +81,7 @@ func runBenchWorker(b *testing.B, server *jetstreamtest.Server, runtime *model.R
 	})
 }
 
-func benchConn(b *testing.B, server *jetstreamtest.Server) *jetstream.Conn {
+func benchConn(b testing.TB, server *jetstreamtest.Server) *jetstream.Conn {
 	conn, err := jetstream.Connect(b.Context(), jetstream.Options{URL: server.ClientURL(), Log: quietLog()})
 	if err != nil {
 		b.Fatal(err)
@@ -98,7 +98,7 @@ type traffic struct {
 	random    *rand.Rand
 }
 
-func newTraffic(b *testing.B, server *jetstreamtest.Server) *traffic {
+func newTraffic(b testing.TB, server *jetstreamtest.Server) *traffic {
 	conn := benchConn(b, server)
 	if _, err := conn.Ensure(b.Context(), jetstream.DefaultTopology()); err != nil {
 		b.Fatal(err)
@@ -120,7 +120,7 @@ func newTraffic(b *testing.B, server *jetstreamtest.Server) *traffic {
 }
 
 // next is one more capture: noise that the three receivers hear alike.
-func (t *traffic) next(b *testing.B) []byte {
+func (t *traffic) next(b testing.TB) []byte {
 	t.capture.ID = messages.NewCaptureID()
 	first := t.capture.Receivers[0].IQ
 	for i := range first {
@@ -138,7 +138,7 @@ func (t *traffic) next(b *testing.B) []byte {
 
 // send publishes n captures at a rate (0: as fast as they are stored) and returns the sorted times from when each was
 // due to when its fix was read.
-func (t *traffic) send(b *testing.B, n int, rate float64) []time.Duration {
+func (t *traffic) send(b testing.TB, n int, rate float64) []time.Duration {
 	due := make(map[string]time.Time, n)
 	known := make(chan func(), n)
 	go func() {
@@ -167,7 +167,7 @@ func (t *traffic) send(b *testing.B, n int, rate float64) []time.Duration {
 	return t.collect(b, n, due, known)
 }
 
-func (t *traffic) collect(b *testing.B, n int, due map[string]time.Time, known <-chan func()) (latencies []time.Duration) {
+func (t *traffic) collect(b testing.TB, n int, due map[string]time.Time, known <-chan func()) (latencies []time.Duration) {
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
 	defer cancel()
 	for len(latencies) < n {
@@ -195,7 +195,7 @@ func (t *traffic) collect(b *testing.B, n int, due map[string]time.Time, known <
 
 func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func writeFile(b *testing.B, path string, data []byte) {
+func writeFile(b testing.TB, path string, data []byte) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		b.Fatal(err)
 	}
