@@ -37,7 +37,7 @@ var rooms = map[string][]string{
 	"serving":                   {"model", "model/registry", "rollout", "golang.org/x/sync"},
 	"station":                   {"messages", "github.com/goccy/go-yaml"},
 	"sim":                       {"messages", "geo", "dsp"},
-	"doctor":                    {"jetstream", "messages", "cache", "model", "github.com/nats-io/nats.go"},
+	"doctor":                    {"jetstream", "messages", "cache", "model", "rollout", "github.com/nats-io/nats.go"},
 	"chaos":                     {"messages", "jetstream", "model/modeltest", "github.com/nats-io"},
 	"loadtest":                  {"messages", "jetstream", "sim", "geo", "github.com/HdrHistogram/hdrhistogram-go"},
 	"compare":                   {"messages"},

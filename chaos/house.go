@@ -44,12 +44,9 @@ const ackWait = 2 * time.Second
 func topology(replicas int) jetstream.Topology {
 	t := jetstream.DefaultTopology()
 	t.Captures.MaxBytes, t.Fixes.MaxBytes, t.Dead.MaxBytes, t.Advisories.MaxBytes = 2<<30, 1<<30, 1<<30, 64<<20
-	for _, s := range []*js.StreamConfig{&t.Captures, &t.Fixes, &t.Dead, &t.Advisories} {
-		s.Replicas = replicas
-	}
-	t.Leases.Replicas, t.Claims.Replicas = replicas, replicas
+	t.Models.MaxBytes = 64 << 20
 	t.Workers.AckWait = ackWait
-	return t
+	return t.WithReplicas(replicas)
 }
 
 // newHouse starts one server with the streams of the topology.

@@ -13,7 +13,7 @@ func Check(f *Facts) []Finding {
 	if f.Trip.seen() {
 		rules = append(rules, checkJetStream, checkMissing, checkConfig, checkRetention, checkWindow, checkReplicas, checkRoom,
 			checkMaxDeliver, checkAckWait, checkAckPending, checkPaused,
-			checkWorkers, checkLag, checkOldest, checkDead, checkAdvisories, checkLetters,
+			checkWorkers, checkLag, checkOldest, checkDead, checkAdvisories, checkLetters, checkPlan,
 			checkFixes, checkStationClock, checkResiduals, checkPositions, checkSilent, checkWorkerClock)
 	}
 	rules = append(rules, checkRedis, checkRedisMemory, checkRedisVersion, checkRuntime, checkModel,

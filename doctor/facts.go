@@ -9,6 +9,7 @@ import (
 	"foxhunt/cache"
 	"foxhunt/jetstream"
 	"foxhunt/messages"
+	"foxhunt/rollout"
 )
 
 // notAsked is the error of a fact that nobody named a place to look for; it says what was not named.
@@ -46,6 +47,7 @@ type Facts struct {
 	Fixes     Fact[Fixes]
 	Letters   Fact[Letters]
 	Waiting   Fact[[]Waiting]
+	Plan      Fact[rollout.Plan] // zero: none
 
 	Redis   Fact[cache.RedisState]
 	Runtime Fact[Runtime]

@@ -46,11 +46,12 @@ func gatherNATS(ctx context.Context, o Options, f *Facts) {
 	f.Fixes = fact(gatherFixes(ctx, conn, f))
 	f.Letters = fact(gatherLetters(ctx, conn, f))
 	f.Waiting = fact(gatherWaiting(ctx, conn, f))
+	f.Plan = fact(gatherPlan(ctx, conn, o.Topology))
 }
 
 // unseen says of everything that needs a connection why it could not be seen.
 func unseen(f *Facts, err error) {
-	f.Account.Err, f.Inventory.Err, f.Readings.Err, f.Fixes.Err, f.Letters.Err, f.Waiting.Err = err, err, err, err, err, err
+	f.Account.Err, f.Inventory.Err, f.Readings.Err, f.Fixes.Err, f.Letters.Err, f.Waiting.Err, f.Plan.Err = err, err, err, err, err, err, err
 }
 
 // errNoGreeting is the error of what greets nobody and may be a NATS server all the same.
