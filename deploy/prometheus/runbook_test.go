@@ -123,14 +123,13 @@ func TestRunbookCommands(t *testing.T) {
 				path = append(path, word)
 			}
 		}
-		if text, there := help[strings.Join(path, " ")]; !there {
+		if _, there := help[strings.Join(path, " ")]; !there {
 			out, err := exec.Command(p.path, append(path, "--help")...).CombinedOutput()
 			if err != nil {
 				t.Errorf("foxhunt %v: %v\n%s", path, err, out)
 			}
-			text = string(out)
-			help[strings.Join(path, " ")] = text
-			checkCommand(t, path, text)
+			help[strings.Join(path, " ")] = string(out)
+			checkCommand(t, path, string(out))
 		}
 		for _, flag := range flags {
 			if !regexp.MustCompile(`(?m)^ +(-\w, )?--` + flag + `\b`).MatchString(help[strings.Join(path, " ")]) {

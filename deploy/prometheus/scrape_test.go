@@ -7,6 +7,7 @@ import (
 
 // TestScrape runs the whole system under a real Prometheus.
 func TestScrape(t *testing.T) {
+	t.Parallel()
 	began := time.Now()
 	s := startSystem(t)
 	t.Run("rules name what there is", s.testRules)

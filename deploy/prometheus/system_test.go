@@ -2,7 +2,6 @@ package prometheus_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -39,20 +38,6 @@ func buildProgram(t *testing.T) *program {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return p
-}
-
-// run runs a command to its end and gives what it wrote.
-func (p *program) run(t *testing.T, args ...string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, p.path, args...)
-	cmd.Env = p.environment
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("foxhunt %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
 }
 
 // process is a program at work.
