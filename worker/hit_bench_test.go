@@ -46,3 +46,16 @@ func sameNoise(c *messages.Capture, receivers, samples int) {
 		})
 	}
 }
+
+// BenchmarkComputed has a lane serve captures that no cache knows, with a model that answers at once: what a capture costs beside
+// the model, the pull and the PubAck.
+func BenchmarkComputed(b *testing.B) {
+	l := startLane(b, &fakeModel{contract: grid.Contract()}, nil, func(o *Options) { o.BatchDelay = 0 })
+	data := capture(b, func(c *messages.Capture) { sameNoise(c, 3, 4480) })
+	l.serveOne(b, "net", data)
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		l.serveOne(b, "net", data)
+	}
+}

@@ -29,7 +29,9 @@ type lane struct {
 	attempts int // deliveries after which a failing capture is buried
 	desks    []*desk
 	facts    []byte
-	stages   []stage     // of a model, from the capture to the fix
+	first    stage
+	stages   []stage // of a model, from the capture to the fix
+	last     stage
 	watch    *time.Timer // runs while a capture is computed
 	job      job
 }
@@ -84,6 +86,7 @@ func (w *Worker) newLane(attempts int) *lane {
 	l.watch.Stop()
 	l.job.request.done = make(chan struct{}, 1)
 	l.job.took = make(map[string]time.Duration)
+	l.first, l.last = stage{"decode", l.decode}, stage{"publish", l.publish}
 	l.stages = []stage{
 		{"cache", l.lookUp},
 		{"preprocess", l.preprocess},
@@ -155,7 +158,7 @@ func (l *lane) runStages(ctx context.Context, j *job) error {
 	clear(j.took)
 	l.watch.Reset(l.options.TooLong)
 	defer l.watch.Stop()
-	if err := l.runStage(ctx, stage{"decode", l.decode}, j); err != nil {
+	if err := l.runStage(ctx, l.first, j); err != nil {
 		return err
 	}
 	j.set = l.begin()
@@ -167,7 +170,7 @@ func (l *lane) runStages(ctx context.Context, j *job) error {
 		return err
 	}
 	l.watch.Stop() // the server may be away for long
-	return l.runStage(ctx, stage{"publish", l.publish}, j)
+	return l.runStage(ctx, l.last, j)
 }
 
 // runStage measures the stage, but for one that fails.
@@ -190,9 +193,11 @@ func guarded(ctx context.Context, stage stage, j *job, log *slog.Logger) (err er
 			err = &stageError{stage.name, panicked(p, log)}
 		}
 	}()
-	err = stage.run(ctx, j)
+	if err = stage.run(ctx, j); err == nil {
+		return nil
+	}
 	var refusal *messages.Refusal
-	if err != nil && !errors.As(err, &refusal) {
+	if !errors.As(err, &refusal) {
 		err = &stageError{stage.name, err}
 	}
 	return err

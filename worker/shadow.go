@@ -95,12 +95,12 @@ func (l *lane) follow(ctx context.Context, s shadowed) {
 	clear(j.took)
 	l.watch.Reset(l.options.TooLong)
 	defer l.watch.Stop()
-	if err := l.runStage(ctx, stage{"decode", l.decode}, j); err != nil {
+	if err := l.runStage(ctx, l.first, j); err != nil {
 		return // it was in order when the champion had it
 	}
 	err := l.locateIn(ctx, j, j.set.shadow)
 	if err == nil {
-		if err = l.runStage(ctx, stage{"publish", l.publish}, j); err == nil {
+		if err = l.runStage(ctx, l.last, j); err == nil {
 			j.seat.arm.fixed(time.Since(j.started))
 		} else if ctx.Err() == nil {
 			j.seat.arm.failed(codeOf(err))
