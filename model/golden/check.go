@@ -44,10 +44,10 @@ func Check(ctx context.Context, m *model.Model) error {
 	return nil
 }
 
-// WarmUp runs a model as it will be run, on one capture and on a full batch, so that the first capture it serves does not
-// wait for what is done once.
+// WarmUp runs a model as it will be run, on one capture and on a full batch of networks of usual size, so that the first
+// capture it serves does not wait for what is done once.
 func WarmUp(ctx context.Context, m *model.Model) error {
-	e, err := newExaminer(ctx, m)
+	e, err := newExaminer(ctx, m, fewest(m.Contract().Receivers))
 	if err != nil {
 		return refusal(err)
 	}
@@ -77,7 +77,7 @@ func rules() []rule {
 
 // Examine looks at every rule, and after the first refusal at none that follows.
 func Examine(ctx context.Context, m *model.Model) []Finding {
-	e, err := newExaminer(ctx, m)
+	e, err := newExaminer(ctx, m, sizes(m.Contract().Receivers))
 	if err == nil {
 		defer e.close()
 	}

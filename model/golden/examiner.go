@@ -29,13 +29,13 @@ type group struct {
 	alone       []contract.Prediction
 }
 
-func newExaminer(ctx context.Context, m *model.Model) (*examiner, error) {
+func newExaminer(ctx context.Context, m *model.Model, sizes []int) (*examiner, error) {
 	extractor, err := features.New(m.Contract(), features.Budget{})
 	if err != nil {
 		return nil, err
 	}
 	e := &examiner{ctx: ctx, model: m}
-	for _, receivers := range sizes(m.Contract().Receivers) {
+	for _, receivers := range sizes {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

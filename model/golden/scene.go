@@ -31,6 +31,16 @@ func sizes(r contract.Receivers) []int {
 	return slices.Compact(all)
 }
 
+// fewest are those of the sizes that cost little; a model that takes only large networks gets its least.
+func fewest(r contract.Receivers) []int {
+	all := sizes(r)
+	few := all[:1]
+	for len(few) < len(all) && all[len(few)] <= 8 {
+		few = all[:len(few)+1]
+	}
+	return few
+}
+
 // durations of recordings that are tried in turn until one suits the contract: usual ones are short, and a model may
 // want a longer one for its frames, or for features that take in more signal.
 var durations = [...]float64{0.1, 1}
