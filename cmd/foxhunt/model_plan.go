@@ -24,6 +24,7 @@ import (
 type plans struct {
 	nats     natsOptions
 	names    topologyOptions
+	mlflow   mlflowOptions
 	file     string
 	by, note string
 

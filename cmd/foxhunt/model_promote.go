@@ -17,7 +17,7 @@ func newModelPromote() *cobra.Command {
 		Long: `Make a model champion: it answers every capture from now on. The champion before is remembered, for rollback.
 
 MODEL is grid, a file, nats:NAME[@VERSION] of the object store, or models:/NAME@ALIAS or models:/NAME/VERSION of MLflow
-(MLFLOW_TRACKING_URI). nats:NAME is pinned to the version that was pushed last, and to its digest; with --moving workers go on to
+(--mlflow). nats:NAME is pinned to the version that was pushed last, and to its digest; with --moving workers go on to
 each newer version by themselves, as they follow an alias of MLflow and a file, unless --pin pins those, too.
 
 Workers load a model beside the old one, try it, and then switch; one that does not pass leaves the old one in place. Whether
@@ -53,6 +53,7 @@ any other.`,
 		},
 	}
 	p.registerChange(cmd.Flags())
+	p.mlflow.register(cmd.Flags())
 	cmd.Flags().BoolVar(&pin, "pin", false, "pin the model to its version and digest, whatever MODEL comes to mean")
 	cmd.Flags().BoolVar(&moving, "moving", false, "follow nats:NAME to each newer version")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the plan before and after as one JSON value")

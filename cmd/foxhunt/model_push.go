@@ -63,6 +63,7 @@ is seen only when all of it is stored. Nothing serves it before it is promoted.`
 	}
 	o.nats.register(cmd.Flags())
 	o.names.registerPrefix(cmd.Flags())
+	o.mlflow.register(cmd.Flags())
 	cmd.Flags().StringVar(&o.name, "name", "", "name of the model: letters, digits, dots, - and _")
 	cmd.Flags().StringVar(&o.version, "version", "", "its version, likewise (default: the next number)")
 	cmd.Flags().StringVar(&o.note, "note", "", "what is worth knowing about it")
@@ -78,7 +79,7 @@ func (o *modelPush) push(ctx context.Context, text string) (jetstream.Model, err
 	if err != nil {
 		return jetstream.Model{}, err
 	}
-	sources, err := modelSources(o.conn, o.topology)
+	sources, err := o.sources()
 	if err != nil {
 		return jetstream.Model{}, err
 	}

@@ -34,7 +34,7 @@ func (p *plans) arm(ctx context.Context, text string, pin, moving bool) (rollout
 			return rollout.Arm{}, err
 		}
 	}
-	sources, err := modelSources(p.conn, p.topology)
+	sources, err := p.sources()
 	if err != nil {
 		return rollout.Arm{}, err
 	}
@@ -54,10 +54,19 @@ func (p *plans) arm(ctx context.Context, text string, pin, moving bool) (rollout
 	return pinned(ctx, sources, artifact)
 }
 
+// sources are where references are looked up.
+func (p *plans) sources() (registry.Sources, error) {
+	mlflow, err := p.mlflow.options()
+	if err != nil {
+		return nil, err
+	}
+	return modelSources(p.conn, p.topology, mlflow)
+}
+
 func resolve(ctx context.Context, sources registry.Sources, ref registry.Ref) (registry.Artifact, error) {
 	source := sources[ref.Kind]
 	if source == nil {
-		return registry.Artifact{}, &registry.Error{Code: registry.NoSource, Reason: ref.String() + " needs an MLflow server: set MLFLOW_TRACKING_URI"}
+		return registry.Artifact{}, &registry.Error{Code: registry.NoSource, Reason: ref.String() + " needs an MLflow server: name it with --mlflow, or set MLFLOW_TRACKING_URI"}
 	}
 	return source.Resolve(ctx, ref)
 }

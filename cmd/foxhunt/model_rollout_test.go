@@ -298,7 +298,7 @@ func TestPushLarge(t *testing.T) {
 	began := time.Now()
 	f.must(t, "push", file, "--name", "large")
 	pushed := time.Since(began)
-	sources, err := modelSources(f.conn, jetstream.DefaultTopology())
+	sources, err := modelSources(f.conn, jetstream.DefaultTopology(), registry.MLflowOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

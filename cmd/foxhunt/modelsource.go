@@ -75,14 +75,9 @@ func (s natsModels) explain(err error) error {
 	return &registry.Error{Code: code, Reason: e.Reason}
 }
 
-// modelSources are where references are looked up: what is built in, files, NATS if there is a connection, and MLflow if its
-// environment variables name a server.
-func modelSources(conn *jetstream.Conn, topology jetstream.Topology) (registry.Sources, error) {
-	return modelSourcesWith(conn, topology, registry.MLflowFromEnvironment(os.LookupEnv))
-}
-
-// modelSourcesWith is modelSources with another MLflow server, or none.
-func modelSourcesWith(conn *jetstream.Conn, topology jetstream.Topology, o registry.MLflowOptions) (registry.Sources, error) {
+// modelSources are where references are looked up: what is built in, files, NATS if there is a connection, and MLflow if o
+// names a server.
+func modelSources(conn *jetstream.Conn, topology jetstream.Topology, o registry.MLflowOptions) (registry.Sources, error) {
 	sources := registry.Sources{
 		registry.KindBuiltin: registry.Builtin{grid.Name: grid.File},
 		registry.KindFile:    registry.Files{},

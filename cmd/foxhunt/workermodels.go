@@ -39,7 +39,7 @@ func (p *workerProcess) newManager(runtime *model.Runtime) error {
 	if err != nil {
 		return err
 	}
-	from, err := modelSourcesWith(p.conn, p.topology, sources)
+	from, err := modelSources(p.conn, p.topology, sources)
 	if err != nil {
 		return err
 	}
