@@ -140,7 +140,7 @@ func (m *measure) changeText(x float64) string {
 }
 
 // Write writes the decision for people.
-func (d *Decision) Write(out io.Writer) error {
+func (d *Decision) Write(out io.Writer) {
 	verdict := "does not hold"
 	if d.Holds {
 		verdict = "holds"
@@ -156,6 +156,4 @@ func (d *Decision) Write(out io.Writer) error {
 	for _, sentence := range d.Refused {
 		fmt.Fprintf(out, "  no  %s\n", sentence)
 	}
-	_, err := fmt.Fprintln(out)
-	return err
 }

@@ -9,11 +9,12 @@ import (
 // difference is what b's estimate has more than a's.
 type difference struct {
 	a, b        estimate
-	correlation float64 // of the two estimates: 0 for arms that answered different captures
+	paired      bool    // both are of the same captures
+	correlation float64 // of the two estimates, where they are
 }
 
 func newDifference(a, b estimate, paired bool) difference {
-	d := difference{a: a, b: b}
+	d := difference{a: a, b: b, paired: paired}
 	if paired {
 		d.correlation = correlation(a.linear, b.linear)
 	}

@@ -99,7 +99,7 @@ func (r *Report) compare(ofA, ofB []observation) {
 	var ps []float64
 	for _, m := range measures() {
 		a, b := m.column(ofA), m.column(ofB)
-		if len(a.x) == 0 || len(b.x) == 0 {
+		if len(a.x) == 0 || len(b.x) == 0 || m.cached && r.A.Cached+r.B.Cached == 0 {
 			continue
 		}
 		j := &judgement{m, m.difference(a, b, r.Paired)}

@@ -63,6 +63,7 @@ const (
 	WarnDuplicates = "duplicates"  // captures with several fixes
 	WarnNoSessions = "no_sessions" // captures are taken to be independent
 	WarnRunning    = "running"     // the experiment has not ended
+	WarnSame       = "same_model"  // both arms are one model
 )
 
 func (r *Report) add(code string, fatal bool, format string, args ...any) {
@@ -77,6 +78,9 @@ func (r *Report) warn(c *Collector, a, b *version) {
 	r.Warnings = []Warning{}
 	if s := r.Split; s != nil {
 		r.warnSplit(s)
+	}
+	if r.A.Model.Digest == r.B.Model.Digest {
+		r.add(WarnSame, false, "both arms are the same model: what differs is chance")
 	}
 	for _, arm := range []*Arm{&r.A, &r.B} {
 		for _, other := range arm.Others {

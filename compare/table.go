@@ -30,8 +30,13 @@ func (r *Report) WriteTable(out io.Writer) error {
 		return err
 	}
 	r.writeCalibration(out)
+	if len(r.Warnings) > 0 {
+		fmt.Fprintln(out)
+	}
 	for _, w := range r.Warnings {
-		fmt.Fprintf(out, "\nnote: %s\n", w.Sentence)
+		if _, err := fmt.Fprintf(out, "note: %s\n", w.Sentence); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -170,7 +175,7 @@ func (c *Comparison) verdictText(unit string) string {
 		}
 		return fmt.Sprintf("%s, p = %.2g", c.Verdict, *c.PHolm)
 	case Same:
-		return fmt.Sprintf("no difference of %g%s", c.Worth, c.unitAfter())
+		return fmt.Sprintf("no difference of %g%s or more", c.Worth, c.unitAfter())
 	case NotJudged:
 		return "not judged"
 	}

@@ -46,6 +46,11 @@ func (d *difference) needed(worth float64, family int) (sessions int, atLeast bo
 	}
 	z := normalQuantile(1 - Alpha/2/float64(family))
 	target := worth / (z + normalQuantile(power))
+	if d.paired {
+		low, high := d.interval(1 - Alpha)
+		se := (high - low) / 2 / normalQuantile(1-Alpha/2)
+		return sessionsFor(se*se*float64(d.a.clusters), target), false
+	}
 	var variance float64 // of a single session's worth of both arms
 	for _, e := range []*estimate{&d.a, &d.b} {
 		low, high := e.limits(1 - Alpha)
@@ -55,8 +60,16 @@ func (d *difference) needed(worth float64, family int) (sessions int, atLeast bo
 		se := (high - low) / 2 / normalQuantile(1-Alpha/2)
 		variance += se * se * float64(e.clusters)
 	}
-	variance *= 1 - d.correlation
-	return max(int(math.Ceil(min(variance/(target*target), math.MaxInt32))), leastClusters), false
+	return sessionsFor(variance, target), false
+}
+
+// sessionsFor is how many it takes for this standard error where one session has this variance.
+func sessionsFor(variance, target float64) int {
+	sessions := variance / (target * target)
+	if !(sessions < math.MaxInt32) {
+		return math.MaxInt32
+	}
+	return max(int(math.Ceil(sessions)), leastClusters)
 }
 
 // leastSessions is how many it takes for a quantile's interval to have ends.

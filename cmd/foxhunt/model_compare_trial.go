@@ -25,7 +25,7 @@ type trial struct {
 }
 
 func (t *trial) running(now time.Time) bool {
-	return t.stopped == nil && now.Before(t.until)
+	return t.id != "" && t.stopped == nil && (t.until.IsZero() || now.Before(t.until))
 }
 
 // trial finds what is to be compared: the plan's latest experiment or its shadow, unless other flags say what.
