@@ -39,7 +39,7 @@ python: ## bring the packages of Python for the tests into .cache/python
 	python3 -m venv $(PYTHON)
 	$(PYTHON)/bin/pip install --quiet --disable-pip-version-check -r messages/testdata/requirements.txt \
 		-r model/modeltest/requirements.txt -r gateway/testdata/requirements.txt -r examples/station/requirements.txt \
-		-r model/registry/testdata/requirements.txt
+		-r model/registry/testdata/requirements.txt -r deploy/testdata/requirements.txt
 
 node: ## bring the packages of the examples in JavaScript
 	npm ci --silent --prefix examples/dashboard
