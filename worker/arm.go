@@ -35,6 +35,7 @@ const (
 type arm struct {
 	name     string
 	model    messages.Model
+	labels   [2]string // the model's name and version, fit for metrics: a model says of itself what it wants
 	since    time.Time
 	observer Observer
 
@@ -46,6 +47,7 @@ type arm struct {
 func newArm(name string, model messages.Model, observer Observer) *arm {
 	return &arm{
 		name: name, model: model, since: time.Now(), observer: observer,
+		labels:    [2]string{messages.Sentence(model.Name), messages.Sentence(model.Version)},
 		latencies: hdrhistogram.New(1, longestLatency.Microseconds(), latencyDigits),
 	}
 }
@@ -77,11 +79,13 @@ func (a *arm) lookedUp(hit bool) {
 	})
 }
 
-func (a *arm) inferred() { a.observer.ArmInferred(a.model.Name, a.model.Version, a.name) }
+func (a *arm) serves() { a.observer.ArmServes(a.labels[0], a.labels[1], a.name) }
+
+func (a *arm) inferred() { a.observer.ArmInferred(a.labels[0], a.labels[1], a.name) }
 
 func (a *arm) failed(code string) {
 	a.count(func(s *ArmStats) { s.Errors++ })
-	a.observer.ArmFailed(a.model.Name, a.model.Version, a.name, code)
+	a.observer.ArmFailed(a.labels[0], a.labels[1], a.name, code)
 }
 
 func (a *arm) fixed(took time.Duration) {
@@ -89,7 +93,7 @@ func (a *arm) fixed(took time.Duration) {
 		s.Fixes++
 		_ = a.latencies.RecordValue(min(max(took, 0), longestLatency).Microseconds()) // within its range
 	})
-	a.observer.ArmFixed(a.model.Name, a.model.Version, a.name, took)
+	a.observer.ArmFixed(a.labels[0], a.labels[1], a.name, took)
 }
 
 // read gives the figures as they are now.

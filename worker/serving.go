@@ -137,7 +137,7 @@ func (w *Worker) change(next *set) {
 	defer w.mu.Unlock()
 	if next != nil {
 		for _, seat := range next.seats() {
-			w.options.Observer.ArmServes(seat.identity.Name, seat.identity.Version, seat.arm.name)
+			seat.arm.serves()
 			w.hold(seat)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"foxhunt/contract"
 	"foxhunt/messages"
@@ -270,6 +271,22 @@ func TestServeRefuses(t *testing.T) {
 	if fix := b.fixOf(t, nil); fix.Model.Version != "1" || b.freed(b.model) || b.freed(good) {
 		t.Errorf("after the refusals the fix is by %+v", fix.Model)
 	}
+}
+
+// TestModelThatNamesItselfStrangely: what the metrics are told is fit for them.
+func TestModelThatNamesItselfStrangely(t *testing.T) {
+	b := start(t, nil)
+	b.serve(t, Serving{Champion: version("\xff\x1b[2J" + strings.Repeat("x", 1000))})
+	b.counts.with(func() {
+		for told := range b.counts.arms {
+			if !utf8.ValidString(told) || len(told) > 600 || strings.Contains(told, "\x1b") {
+				t.Errorf("told of %q", told)
+			}
+		}
+		if len(b.counts.arms) != 2 {
+			t.Errorf("told of %d arms", len(b.counts.arms))
+		}
+	})
 }
 
 func TestRunWithoutModelAndServeAfterClose(t *testing.T) {
