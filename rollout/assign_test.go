@@ -31,6 +31,7 @@ func TestShare(t *testing.T) {
 		"random":  func(int) string { return fmt.Sprintf("%016x", random.Uint64()) },
 		"hours":   func(i int) string { return noon.Add(time.Duration(i) * time.Hour).Format(time.RFC3339) },
 	}
+	least, most := 100.0, 0.0
 	for naming, name := range names {
 		for _, id := range []string{"a", "b", "experiment-1", "experiment-2", "0000"} {
 			p := split(t, 30)
@@ -41,11 +42,13 @@ func TestShare(t *testing.T) {
 					challenged++
 				}
 			}
-			if share := float64(challenged) / sessions * 100; math.Abs(share-30) > 0.5 {
+			share := float64(challenged) / sessions * 100
+			if least, most = min(least, share), max(most, share); math.Abs(share-30) > 0.5 {
 				t.Errorf("%s in %s: %.2f %%; want 30 within 0.5", naming, id, share)
 			}
 		}
 	}
+	t.Logf("a split of 30 %% got %.2f to %.2f %%", least, most)
 }
 
 // TestExperimentsAreApart holds that a second experiment does not choose the sessions of the first.
