@@ -1,8 +1,11 @@
 package compare
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -184,4 +187,42 @@ func TestFewOfEverything(t *testing.T) {
 	if err := report.WriteTable(&out); err != nil || !strings.Contains(out.String(), "at least 10 captures an arm") {
 		t.Errorf("the table reads %q, %v", out.String(), err)
 	}
+}
+
+// FuzzReport: whatever numbers fixes have, as far as they are fixes, the report can be written.
+func FuzzReport(f *testing.F) {
+	f.Add(1.0, 1.0, 0.95, 1.0, 1.0, 1.0, uint8(3))
+	f.Add(math.MaxFloat64, math.MaxFloat64, 1e-300, math.MaxFloat64, math.MaxFloat64, 0.0, uint8(1))
+	f.Add(0.0, 0.0, 0.999999, 0.0, 0.0, 1.0, uint8(50))
+	f.Fuzz(func(t *testing.T, major, minor, interval, latency, distance, confidence float64, every uint8) {
+		r := rand.New(rand.NewPCG(1, 1))
+		c := New(Options{A: messages.ArmChampion, B: messages.ArmChallenger, Experiment: experiment, Share: 50})
+		for i := range 60 {
+			fix := newFix(r, fmt.Sprint(i), 0)
+			if i%2 == 0 {
+				fix.Arm = messages.ArmChallenger
+			}
+			if i%(int(every)+1) == 0 {
+				fix.Uncertainty.SemiMajor, fix.Uncertainty.SemiMinor, fix.Uncertainty.ConfidenceInterval = major, minor, interval
+				fix.Inference, fix.Truth.Error, fix.Truth.D2, fix.Confidence = latency, distance, distance, confidence
+			}
+			if fix.Validate() == nil {
+				c.Add(fix, false)
+			}
+		}
+		report, err := c.Report()
+		if err != nil {
+			return
+		}
+		if _, err := json.Marshal(report); err != nil {
+			t.Error(err)
+		}
+		rule, _ := ParseRule("error_m better, area_m2 not worse, latency_p50 not worse, inside_95 not worse")
+		if _, err := json.Marshal(report.Decide(rule)); err != nil {
+			t.Error(err)
+		}
+		if err := report.WriteTable(io.Discard); err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -87,8 +87,9 @@ func (o *Outcome) judge(j *judgement, level float64, unit string) {
 		o.Sentence += fmt.Sprintf(", which so few cannot tell: at least %d %s an arm are needed", o.Needed, unit)
 		return
 	}
-	o.Short = number(math.Abs(m.change(worst) - o.Limit))
-	o.Sentence += ", and fails that by " + strings.TrimPrefix(m.changeText(*o.Short), "+")
+	short := math.Abs(m.change(worst) - o.Limit)
+	o.Short = number(short)
+	o.Sentence += ", and fails that by " + strings.TrimPrefix(m.changeText(short), "+")
 	if within := (d.value() - limit) * float64(m.good); within > 0 { // more sessions may tell: the interval shrinks with their root
 		more := math.Abs(worst-d.value()) / within
 		o.Needed = int(min(math.Ceil(more*more*float64(d.b.clusters)), math.MaxInt32))

@@ -18,20 +18,24 @@ func critical(level, df float64) float64 {
 	if df > 1e5 || math.IsInf(z, 1) { // then the two agree to five digits
 		return z
 	}
-	outside := 1 - level
-	low, high := z, 2*z+1
-	for studentTail(high, df) > outside && high < 1e12 {
-		low, high = high, 2*high
-	}
-	for high-low > 1e-9*high {
-		middle := low + (high-low)/2
-		if studentTail(middle, df) > outside {
-			low = middle
-		} else {
-			high = middle
+	// Newton's steps on the logarithms, on which the tail is all but straight.
+	outside, t := 1-level, max(z, 1e-3)
+	for range 50 {
+		tail := studentTail(t, df)
+		step := math.Log(tail/outside) * tail / (2 * t * studentDensity(t, df))
+		t *= math.Exp(step)
+		if math.Abs(step) < 1e-10 {
+			break
 		}
 	}
-	return high
+	return t
+}
+
+// studentDensity is that of Student's t of df degrees of freedom.
+func studentDensity(t, df float64) float64 {
+	upper, _ := math.Lgamma((df + 1) / 2)
+	lower, _ := math.Lgamma(df / 2)
+	return math.Exp(upper-lower-(df+1)/2*math.Log1p(t*t/df)) / math.Sqrt(df*math.Pi)
 }
 
 // studentTail is the probability that Student's t of df degrees of freedom is further than t from 0 (Abramowitz and Stegun,

@@ -15,6 +15,13 @@ func TestCritical(t *testing.T) {
 			t.Errorf("critical(%g, %g) is %.5f; want %.5f", c.level, c.df, got, c.want)
 		}
 	}
+	for _, df := range []float64{0.5, 1, 4, 33.3, 5000} { // the steps end at what they are for
+		for _, outside := range []float64{0.99, 0.3, 1e-3, 1e-9} {
+			if got := studentTail(critical(1-outside, df), df); math.Abs(got/outside-1) > 1e-6 {
+				t.Errorf("outside of critical(1 - %g, %g) is %g", outside, df, got)
+			}
+		}
+	}
 	if got := critical(0.95, 0); !math.IsInf(got, 1) {
 		t.Errorf("with no degree of freedom the interval reaches %g", got)
 	}

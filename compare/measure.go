@@ -76,7 +76,7 @@ func latencies(name, about string, of func(*observation) bool) (ms []measure) {
 func ellipses() []measure {
 	return []measure{
 		{name: "area_m2", unit: "m²", kind: ratio, good: less, worth: 10, about: "geometric mean of the 95 % ellipses' areas", paired: true,
-			value: func(o *observation) (float64, bool) { return math.Log(o.area), !o.failed && o.area > 0 }, estimate: meanOf},
+			value: func(o *observation) (float64, bool) { return math.Log(o.area), !o.failed && o.area > 0 && o.area <= math.MaxFloat64 }, estimate: meanOf},
 		{name: "confidence", kind: plain, good: neither, worth: 0.05, about: "mean", paired: true,
 			value: func(o *observation) (float64, bool) { return o.confidence, !o.failed }, estimate: meanOf},
 	}

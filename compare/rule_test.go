@@ -111,7 +111,7 @@ func TestDecide(t *testing.T) {
 // margin allows, "not worse" does.
 func TestRuleErrors(t *testing.T) {
 	t.Parallel()
-	const runs = 300
+	const runs = 200
 	better, notWorse := 0, 0
 	for seed := range uint64(runs) {
 		kind := traffic{seed: 3000 + seed, sessions: 70, size: tens, share: 50, between: 1}
