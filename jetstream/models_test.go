@@ -20,6 +20,7 @@ import (
 	js "github.com/nats-io/nats.go/jetstream"
 
 	"foxhunt/jetstream"
+	"foxhunt/jetstream/jetstreamtest"
 )
 
 // randomBytes are n bytes that are the same each time.
@@ -387,7 +388,7 @@ func BenchmarkModel(b *testing.B) {
 	for _, size := range []int{1 << 20, 100 << 20} {
 		data := randomBytes(size)
 		b.Run(fmt.Sprintf("push and fetch %d MiB", size>>20), func(b *testing.B) {
-			_, c := start(b)
+			c := jetstreamtest.StartWith(b, jetstream.EmbeddedOptions{SyncAlways: true}).Connect(b)
 			topo := jetstream.DefaultTopology()
 			var pushing, fetching time.Duration
 			b.SetBytes(int64(size))
