@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -212,6 +213,41 @@ func TestPushOverARestart(t *testing.T) {
 	if err := c.FetchModel(within(t, time.Minute), jetstream.DefaultTopology(), m, &got); err != nil || !bytes.Equal(got.Bytes(), data) {
 		t.Errorf("%d bytes came back, %v", got.Len(), err)
 	}
+}
+
+// TestPushAnswerLost loses the answer to the last message of a push: it is one version, and a success.
+func TestPushAnswerLost(t *testing.T) {
+	t.Parallel()
+	s, direct := start(t)
+	cable := newLink(t, strings.TrimPrefix(s.ClientURL(), "nats://"))
+	c := connect(t, jetstream.Options{URL: "nats://" + cable.address()})
+	var attempts atomic.Int32
+	stop, err := direct.SubscribePlain("$O."+jetstream.BucketModels+".M.>", func(string, []byte) {
+		if attempts.Add(1) == 1 {
+			cable.pauseAnswers()
+		} else {
+			cable.resume()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if _, err := direct.RoundTrip(t.Context()); err != nil { // it is heard from now on
+		t.Fatal(err)
+	}
+	for try := range 20 { // the answer may be faster than the cable is cut
+		attempts.Store(0)
+		m, err := c.PushModel(within(t, time.Minute), jetstream.DefaultTopology(), jetstream.Model{Name: "net"}, strings.NewReader("x"))
+		if err != nil || m.Version != fmt.Sprint(try+1) {
+			t.Fatalf("pushed %+v, %v", m, err)
+		}
+		if attempts.Load() > 1 {
+			return
+		}
+		cable.resume()
+	}
+	t.Fatal("no answer was lost")
 }
 
 // TestAbandonedParts are removed when they are old, and not while somebody may add to them, nor where they are another's.
