@@ -44,6 +44,7 @@ var rooms = map[string][]string{
 	"evaluate":                  {"sim", "features", "contract", "model", "geo", "messages", "dsp", "golang.org/x/sync"},
 	"examples":                  {}, // clients in other languages, and their tests
 	"tracing":                   {"go.opentelemetry.io/otel"},
+	"tracing/tracingtest":       {"go.opentelemetry.io/proto/otlp", "google.golang.org/protobuf"},
 	"deploy":                    {}, // the image, compose files and manifests, and their tests
 	"deploy/nats":               {}, // configuration, and its tests
 	"deploy/prometheus":         {}, // rules and dashboards, and their tests
