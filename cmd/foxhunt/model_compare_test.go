@@ -280,3 +280,39 @@ func TestModelCompareRefuses(t *testing.T) {
 		t.Errorf("without fixes: %v", err)
 	}
 }
+
+// TestModelCompareSimulated is what docs/models.md shows: simulated captures that know their truth, shared between two models by
+// real workers, here of the same model under two names.
+func TestModelCompareSimulated(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.startWorker(t, "--models-dir", t.TempDir(), "--model-cache", "")
+	nats, file := h.server.ClientURL(), t.TempDir()+"/grid.onnx"
+	must(t, "model", "build", "--out", file)
+	must(t, "model", "push", file, "--nats", nats, "--name", "next")
+	must(t, "model", "promote", "grid", "--nats", nats)
+	must(t, "model", "split", "nats:next", "--nats", nats, "--share", "50", "--for", "1h", "--lead", "0s")
+
+	var result compared
+	seed := 0
+	waitFor(t, "fixes of both arms", func() bool {
+		seed += 100
+		must(t, "simulate", "--nats", nats, "--rate", "100", "--count", "8", "--truth", "--seed", fmt.Sprint(seed))
+		h.waitUntilEmpty(t)
+		compared, err := h.compareJSON(t)
+		result = compared
+		if err != nil && exitCode(err) != exitPassing {
+			t.Fatal(err)
+		}
+		return err == nil && result.A.Sampled >= 12 && result.B.Sampled >= 12
+	})
+	if result.A.Truths != result.A.Sampled || result.B.Truths != result.B.Sampled || result.A.Model.Digest != result.B.Model.Digest {
+		t.Errorf("the arms are %+v and %+v", result.A, result.B)
+	}
+	if c := measured(t, result, "error_p50"); !(*c.A.Value > 50 && *c.A.Value < 5000 && *c.B.Value > 50 && *c.B.Value < 5000) {
+		t.Errorf("the errors are %g and %g m", *c.A.Value, *c.B.Value)
+	}
+	if c := measured(t, result, "inside_95"); *c.A.Value < 60 || *c.B.Value < 60 {
+		t.Errorf("of the 95 %% ellipses %g and %g %% hold", *c.A.Value, *c.B.Value)
+	}
+}
