@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"time"
@@ -10,26 +11,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// confine gives this process, which leads a group of its own, a low priority and no more than so many bytes of memory
-// beyond those it has; if whoever started it dies, it ends by itself after twice the time, measured in computing.
-func confine(memory int64, timeout time.Duration) error {
-	_ = unix.Setpriority(unix.PRIO_PGRP, 0, 10) // of all its threads; where it fails the check is done all the same
+// childNiceness is the priority of a process that tries a model: workers that serve get three parts in four of a core.
+const childNiceness = 5
+
+// confine gives this process, which leads a group of its own, a low priority, no more than so many bytes of memory
+// beyond those it has, and an end after so much computing, which comes even where whoever started it is dead.
+func confine(memory int64, computing time.Duration) error {
+	_ = unix.Setpriority(unix.PRIO_PGRP, 0, childNiceness) // of all its threads; where it fails the check is done all the same
 	data, err := dataSize()
 	if err != nil {
 		return err
 	}
-	seconds := uint64(2*timeout.Seconds()) + 1
-	for resource, limit := range map[int]uint64{
+	bounds := map[int]uint64{
 		unix.RLIMIT_DATA: data + uint64(memory), // what a process may write to; not what it merely reserves, as Go does
-		unix.RLIMIT_CPU:  seconds,
+		unix.RLIMIT_CPU:  uint64(math.Ceil(computing.Seconds())),
 		unix.RLIMIT_CORE: 0,
-	} {
-		var now unix.Rlimit
-		if err := unix.Getrlimit(resource, &now); err != nil {
+	}
+	for resource, most := range bounds {
+		var limit unix.Rlimit
+		if err := unix.Getrlimit(resource, &limit); err != nil {
 			return fmt.Errorf("reading a limit: %w", err)
 		}
-		now.Cur = min(limit, now.Max)
-		if err := unix.Setrlimit(resource, &now); err != nil {
+		most = min(most, limit.Max)
+		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: most, Max: most}); err != nil {
 			return fmt.Errorf("setting a limit: %w", err)
 		}
 	}

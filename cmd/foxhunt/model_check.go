@@ -24,7 +24,8 @@ type modelCheck struct {
 	runtime, contract string
 	timeout           time.Duration
 	asJSON            bool
-	memory            int64 // bytes that it may take beyond those at its start; 0: as many as there are
+	memory            int64         // bytes that it may take beyond those at its start; 0: as many as there are
+	computing         time.Duration // that it may take, with memory
 }
 
 func newModelCheck() *cobra.Command {
@@ -44,7 +45,7 @@ this very command in a process of its own, before they load a model. The exit co
 				name = args[0]
 			}
 			if o.memory > 0 {
-				if err := confine(o.memory, o.timeout); err != nil {
+				if err := confine(o.memory, o.computing); err != nil {
 					return err
 				}
 			}
@@ -69,7 +70,8 @@ this very command in a process of its own, before they load a model. The exit co
 	flags.StringVar(&o.runtime, "onnxruntime", "", "ONNX Runtime's shared library (default: what make brought into .cache)")
 	flags.BoolVar(&o.asJSON, "json", false, "as JSON")
 	flags.Int64Var(&o.memory, "memory", 0, "be a child: a low priority, and no more than so many bytes")
-	_ = flags.MarkHidden("memory")
+	flags.DurationVar(&o.computing, "computing", time.Minute, "as a child, end after so much computing")
+	_, _ = flags.MarkHidden("memory"), flags.MarkHidden("computing")
 	return cmd
 }
 

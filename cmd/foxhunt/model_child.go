@@ -29,7 +29,7 @@ type childCheck struct {
 	loading
 	runtime string        // ONNX Runtime's library; "" looks for it as the command does without the flag
 	program string        // "": this one
-	timeout time.Duration // 0: a minute
+	timeout time.Duration // of computing, and five times as long by the clock, as machines are busy; 0: a minute
 	memory  int64         // bytes; 0: 4 GiB, and eight times the file
 }
 
@@ -45,8 +45,7 @@ func checkInChild(ctx context.Context, path string, sidecar []byte, o childCheck
 		return err
 	}
 	defer cleanup()
-	timeout := o.patience()
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTooSlow)
+	ctx, cancel := context.WithTimeoutCause(ctx, byTheClock*o.computing(), errTooSlow)
 	defer cancel()
 	child := exec.CommandContext(ctx, cmp.Or(o.program, executable()), args...)
 	stdout, stderr := &bounded{limit: 1 << 20}, &bounded{limit: 64 << 10}
@@ -56,17 +55,28 @@ func checkInChild(ctx context.Context, path string, sidecar []byte, o childCheck
 	child.WaitDelay = 5 * time.Second
 	err = child.Run()
 	switch {
-	case errors.Is(context.Cause(ctx), errTooSlow):
-		return &model.Error{Code: golden.ModelTooSlow, Reason: fmt.Sprintf("the check did not end within %v; the model is slow or hangs, or this machine is busy", timeout)}
+	case errors.Is(context.Cause(ctx), errTooSlow), o.spent(child.ProcessState):
+		return &model.Error{Code: golden.ModelTooSlow, Reason: fmt.Sprintf("the check did not end within %v of computing, or %v; the model is slow or hangs",
+			o.computing(), byTheClock*o.computing())}
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
 	return childVerdict(err, stdout.kept, stderr.kept)
 }
 
+// spent says whether the system ended the child because its computing was used up, of which it counts a little more.
+func (o *childCheck) spent(s *os.ProcessState) bool {
+	return s != nil && !s.Exited() && s.UserTime()+s.SystemTime() > o.computing()*9/10
+}
+
 var errTooSlow = errors.New("the check's time ended")
 
-func (o *childCheck) patience() time.Duration { return cmp.Or(o.timeout, time.Minute) }
+// byTheClock is how much longer than its computing a check may take by the clock.
+const byTheClock = 5
+
+func (o *childCheck) computing() time.Duration {
+	return cmp.Or(o.timeout, time.Minute) * time.Duration(max(o.threads, 1))
+}
 
 func executable() string {
 	path, err := os.Executable()
@@ -85,7 +95,8 @@ func (o *childCheck) arguments(path string, sidecar []byte) (args []string, clea
 			memory += 8 * info.Size()
 		}
 	}
-	args = []string{"model", "check", "--json", "--timeout", o.patience().String(), "--memory", strconv.FormatInt(memory, 10),
+	args = []string{"model", "check", "--json", "--timeout", (byTheClock * o.computing()).String(),
+		"--memory", strconv.FormatInt(memory, 10), "--computing", o.computing().String(),
 		"--onnxruntime", o.runtime, "--model-threads", strconv.Itoa(max(o.threads, 1)),
 		"--model-provider", cmp.Or(o.provider, string(model.CPU)), "--model-cache", o.cache}
 	cleanup = func() {}

@@ -135,13 +135,15 @@ func (e *examiner) stands() error {
 		if size == 1 {
 			continue
 		}
-		all := slices.Concat(g.clean, g.hard)
-		order := make([]int, len(all))
-		for i := range order {
-			order[i] = i
+		var order []int // one of the clean, one of the hard, and so on
+		for i := range g.clean {
+			order = append(order, i)
+			if i < len(g.hard) {
+				order = append(order, len(g.clean)+i)
+			}
 		}
 		for range 2 {
-			if err := e.together(g, all, order, size); err != nil {
+			if err := e.together(g, order, size); err != nil {
 				return err
 			}
 			slices.Reverse(order)
@@ -151,7 +153,8 @@ func (e *examiner) stands() error {
 }
 
 // together runs the captures in batches of the size, from the order's beginning until each had its turn.
-func (e *examiner) together(g group, all []sample, order []int, size int) error {
+func (e *examiner) together(g group, order []int, size int) error {
+	all := slices.Concat(g.clean, g.hard)
 	for from := 0; from < len(order); from += size {
 		var batch []sample
 		for i := range size {
