@@ -33,7 +33,7 @@ func TestShare(t *testing.T) {
 	}
 	least, most := 100.0, 0.0
 	for naming, name := range names {
-		for _, id := range []string{"a", "b", "experiment-1", "experiment-2", "0000"} {
+		for _, id := range []string{"a", "experiment-1", "experiment-2"} {
 			p := split(t, 30)
 			p.Challenger.ID = id
 			challenged := 0
