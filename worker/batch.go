@@ -18,6 +18,7 @@ type batcher struct {
 	delay    time.Duration
 	requests chan *request
 	ready    chan *batch
+	turns    chan struct{} // bounds the runs at once over all models
 	observer Observer
 	log      *slog.Logger
 }
@@ -37,8 +38,10 @@ type batch struct {
 	requests []*request
 }
 
-func newBatcher(size int, delay time.Duration, observer Observer, log *slog.Logger) *batcher {
-	return &batcher{size: size, delay: delay, requests: make(chan *request), ready: make(chan *batch), observer: observer, log: log}
+func newBatcher(size int, delay time.Duration, turns chan struct{}, observer Observer, log *slog.Logger) *batcher {
+	return &batcher{
+		size: size, delay: delay, requests: make(chan *request), ready: make(chan *batch), turns: turns, observer: observer, log: log,
+	}
 }
 
 // run collects and runs batches until the context ends; the lanes must have finished by then.
@@ -47,8 +50,10 @@ func (b *batcher) run(ctx context.Context, runners []Runner) {
 	for _, runner := range runners {
 		wg.Go(func() {
 			for batch := range b.ready {
+				b.turns <- struct{}{}
 				b.observer.Batch(len(batch.requests))
 				runBatch(runner, batch.requests, b.log)
+				<-b.turns
 			}
 		})
 	}

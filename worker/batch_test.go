@@ -39,7 +39,7 @@ func TestEqualShapesShareARun(t *testing.T) {
 		}
 		return make([]contract.Prediction, n), nil
 	}
-	b := newBatcher(4, time.Nanosecond, &counts{}, slog.New(slog.DiscardHandler))
+	b := newBatcher(4, time.Nanosecond, make(chan struct{}, 1), &counts{}, slog.New(slog.DiscardHandler))
 	runBatcher(t, b, model)
 	var wg sync.WaitGroup
 	do := func(receivers int64) {
@@ -131,7 +131,7 @@ func TestModelThatAnswersTooFew(t *testing.T) {
 }
 
 func TestRequestGivesUpWithItsContext(t *testing.T) {
-	b := newBatcher(1, 0, &counts{}, slog.New(slog.DiscardHandler))
+	b := newBatcher(1, 0, make(chan struct{}, 1), &counts{}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := b.do(ctx, newRequest(3)); !errors.Is(err, context.Canceled) {

@@ -1,6 +1,6 @@
 // Package worker takes captures, locates what they heard, and publishes the fixes.
 //
-// A capture passes these stages, in the order of [Worker.stages]:
+// A capture passes these stages:
 //
 //	decode -> cache -> preprocess -> model -> ellipse -> publish
 //
@@ -9,4 +9,8 @@
 //
 // Several lanes work side by side, each with one capture in hand. Preprocessing is bounded to one capture a
 // processor; captures of one shape share a run of the model.
+//
+// [Worker.Serve] says which models serve, at any time: the champion, a challenger for a share of the captures, where the
+// champion answers what it fails at, and a shadow, which is given captures that have their fix and of whose fixes nobody hears
+// who does not ask for them.
 package worker

@@ -35,7 +35,7 @@ func (w *Worker) newEngine(p Predictor) (*engine, error) {
 	if most := p.MaxBatch(); most > 0 {
 		size = min(size, most)
 	}
-	b := newBatcher(size, w.options.BatchDelay, w.options.Observer, w.options.Log)
+	b := newBatcher(size, w.options.BatchDelay, w.runs, w.options.Observer, w.options.Log)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { b.run(ctx, e.runners) })

@@ -99,6 +99,7 @@ func (l *lane) follow(ctx context.Context, s shadowed) {
 		return // it was in order when the champion had it
 	}
 	err := l.locateIn(ctx, j, j.set.shadow)
+	l.watch.Stop() // the server may be away for long
 	if err == nil {
 		if err = l.runStage(ctx, l.last, j); err == nil {
 			j.seat.arm.fixed(time.Since(j.started))

@@ -21,7 +21,7 @@ type Options struct {
 	Lanes      int           // captures in hand at once
 	BatchSize  int           // captures that may share a run of the model
 	BatchDelay time.Duration // how long a capture waits for others of its shape
-	Runners    int           // goroutines that run the model
+	Runners    int           // runs of models at once, the shadow's not counted
 	Confidence float64       // of the published ellipses
 	GeoJSON    bool          // put the ellipse's polygon into the fix
 	FixFormat  string        // content type of the fixes
@@ -34,9 +34,9 @@ type Options struct {
 	Tracer     Tracer // nil: captures are not followed
 
 	// Challenged is told of each capture that the challenger was to answer: whether it failed at what the champion then
-	// answered, and the failure's code. What both failed at is the capture's fault, and not told.
+	// answered, and the failure's code. What both failed at is the capture's fault, and not told. Several goroutines call it.
 	Challenged func(failed bool, code string)
-	// Freed is told of each predictor given to Serve that is not used any more; its runners are closed.
+	// Freed is told of each predictor given to Serve that is not used any more; its runners are closed. Close waits for it.
 	Freed func(Predictor)
 
 	// Stuck is called when the computing for one capture, publishing not counted, has taken longer than TooLong. Nothing
@@ -93,6 +93,7 @@ type Worker struct {
 	cache      Cache // nil: none
 	bundles    bundles
 	extractors *extractors
+	runs       chan struct{} // of models at once
 	inHand     inHand
 	shadows    *shadowQueue
 	gate       gate
@@ -119,6 +120,7 @@ func New(publisher Publisher, cache Cache, options Options) (*Worker, error) {
 	return &Worker{
 		options: options, publisher: publisher, cache: cache, bundles: bundles,
 		extractors: newExtractors(runtime.GOMAXPROCS(0), options.Budget),
+		runs:       make(chan struct{}, options.Runners),
 		uses:       make(map[Predictor]int),
 		shadows:    newShadowQueue(),
 		gate:       gate{most: max(0, runtime.GOMAXPROCS(0)-2)},

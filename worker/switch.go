@@ -1,0 +1,88 @@
+package worker
+
+// change has the jobs that begin from now on take next; nil is the end.
+func (w *Worker) change(next *set) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if next != nil {
+		for _, seat := range next.seats() {
+			seat.arm.serves()
+			w.hold(seat)
+		}
+	}
+	old := w.now
+	w.now = next
+	if old != nil {
+		for _, seat := range old.seats() {
+			w.drop(seat)
+		}
+	}
+}
+
+// begin gives a job the set that serves now, whose champion and challenger stay until its end.
+func (w *Worker) begin() *set {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hold(w.now.champion)
+	w.hold(w.now.challenger)
+	return w.now
+}
+
+func (w *Worker) end(s *set) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drop(s.champion)
+	w.drop(s.challenger)
+}
+
+// beginShadow gives the shadow's job the set that serves now, if it has a shadow. Of the set only that stays until the end: a
+// shadow that hangs must not keep the others.
+func (w *Worker) beginShadow() *set {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.now == nil || w.now.shadow == nil {
+		return nil
+	}
+	w.hold(w.now.shadow)
+	return w.now
+}
+
+func (w *Worker) endShadow(s *set) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drop(s.shadow)
+}
+
+// hold keeps a seat's engine from being closed, until drop. w.mu is held; the seat may be nil.
+func (w *Worker) hold(s *seat) {
+	if s == nil {
+		return
+	}
+	if s.users++; s.users == 1 {
+		w.uses[s.predictor]++
+	}
+}
+
+// drop closes an engine that nobody has any more. It may take long, as a model's memory is freed, and only Close waits.
+func (w *Worker) drop(s *seat) {
+	if s == nil {
+		return
+	}
+	if s.users--; s.users == 0 {
+		w.closing.Go(func() { w.free(s.engine) })
+	}
+}
+
+func (w *Worker) free(e *engine) {
+	e.close(w.options.Log)
+	w.mu.Lock()
+	w.uses[e.predictor]--
+	last := w.uses[e.predictor] == 0
+	if last {
+		delete(w.uses, e.predictor)
+	}
+	w.mu.Unlock()
+	if last {
+		w.options.Freed(e.predictor)
+	}
+}
