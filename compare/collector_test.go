@@ -79,7 +79,7 @@ func TestVersionsAndStrangers(t *testing.T) {
 		case i < 25:
 			fix.Experiment = "another"
 		case i < 30:
-			fix.Fallback = &messages.Fallback{Code: "not_loaded"}
+			fix.Fallback = &messages.Fallback{Code: notLoaded}
 		default:
 			fix.Arm = "judge"
 		}
@@ -89,7 +89,7 @@ func TestVersionsAndStrangers(t *testing.T) {
 		c.Dead(fmt.Sprint("reason-", i))
 	}
 	report := report(t, c)
-	if len(report.B.Others) != mostVersions+1 || report.B.Failures["not_loaded"] != 5 || report.A.Fixes == 0 || report.B.Model.Name != "net" {
+	if len(report.B.Others) != mostVersions+1 || report.B.Failures[notLoaded] != 5 || !warned(report, WarnUnasked) || report.A.Fixes == 0 || report.B.Model.Name != "net" {
 		t.Errorf("the challenger is %+v", report.B)
 	}
 	if !warned(report, WarnVersions) || !warned(report, WarnElsewhere) || c.foreign != 10 || c.elsewhere != 5 {
@@ -113,6 +113,17 @@ func TestNoFixes(t *testing.T) {
 	traffic{seed: 1, sessions: 30, size: tens, share: 50}.each(func(fix *messages.Fix) { c.Add(fix, false) })
 	if _, err := c.Report(); !errors.As(err, &none) || !strings.Contains(err.Error(), "challenger with digest zzzzzzzzzzzz") {
 		t.Errorf("without fixes of the model asked for: %v", err)
+	}
+	unasked := New(Options{A: messages.ArmChampion, B: messages.ArmChallenger})
+	for i := range 4 {
+		fix := newFix(rand.New(rand.NewPCG(1, 1)), fmt.Sprint(i), 0)
+		if i%2 == 0 {
+			fix.Fallback = &messages.Fallback{Code: notLoaded}
+		}
+		unasked.Add(fix, false)
+	}
+	if _, err := unasked.Report(); !errors.As(err, &none) || !strings.Contains(err.Error(), "not loaded the challenger; 2 captures") {
+		t.Errorf("of a challenger that nobody loaded: %v", err)
 	}
 	pair := New(Options{A: messages.ArmChampion, B: messages.ArmShadow})
 	r := rand.New(rand.NewPCG(1, 1))

@@ -17,8 +17,8 @@ func (c *Collector) Report() (*Report, error) {
 		name string
 		v    *version
 	}{{c.options.A, a}, {c.options.B, b}} {
-		if side.v.fixes == 0 {
-			return nil, &NoFixes{Arm: side.name, Digest: side.v.model.Digest}
+		if unasked := side.v.failures[notLoaded]; side.v.fixes == unasked {
+			return nil, &NoFixes{Arm: side.name, Digest: side.v.model.Digest, unasked: unasked}
 		}
 	}
 	r := &Report{
@@ -48,12 +48,16 @@ type NoFixes struct {
 	Arm    string
 	Digest string // of the model that was asked for; "": of any
 	common bool   // it has some, but of no capture that the other arm answered, too
+
+	unasked int // captures that no worker had loaded it for
 }
 
 func (e *NoFixes) Error() string {
 	switch {
 	case e.common:
 		return fmt.Sprintf("no_fixes: the %s has answered none of the captures that the other arm did in this time", e.Arm)
+	case e.unasked > 0:
+		return fmt.Sprintf("no_fixes: workers have not loaded the %s; %d captures that were to be its own the champion answered", e.Arm, e.unasked)
 	case e.Digest != "":
 		return fmt.Sprintf("no_fixes: no fix in this time is of the %s with digest %.12s", e.Arm, e.Digest)
 	}

@@ -49,7 +49,7 @@ const farD2 = 25
 func measures() []measure {
 	ms := []measure{
 		{name: "errors", unit: "%", kind: points, good: less, worth: 1, ofB: true, about: "captures on which the challenger failed, and the champion answered",
-			value: func(o *observation) (float64, bool) { return one(o.failed), true }, estimate: shareOf},
+			value: func(o *observation) (float64, bool) { return one(o.failed), !o.unasked }, estimate: shareOf},
 		{name: "cache_hits", unit: "%", kind: points, good: neither, worth: 5, about: "answers that came from the cache",
 			value: func(o *observation) (float64, bool) { return one(o.cached), !o.failed }, estimate: shareOf},
 	}
@@ -76,7 +76,9 @@ func latencies(name, about string, of func(*observation) bool) (ms []measure) {
 func ellipses() []measure {
 	return []measure{
 		{name: "area_m2", unit: "m²", kind: ratio, good: less, worth: 10, about: "geometric mean of the 95 % ellipses' areas", paired: true,
-			value: func(o *observation) (float64, bool) { return math.Log(o.area), !o.failed && o.area > 0 && o.area <= math.MaxFloat64 }, estimate: meanOf},
+			value: func(o *observation) (float64, bool) {
+				return math.Log(o.area), !o.failed && o.area > 0 && o.area <= math.MaxFloat64
+			}, estimate: meanOf},
 		{name: "confidence", kind: plain, good: neither, worth: 0.05, about: "mean", paired: true,
 			value: func(o *observation) (float64, bool) { return o.confidence, !o.failed }, estimate: meanOf},
 	}

@@ -18,8 +18,9 @@ type observation struct {
 	key     uint64 // of its capture
 	cluster uint64 // of its session, or of its capture where it has none
 
-	failed bool // a challenger that failed: all below is the champion's and counts for nothing
-	cached bool
+	failed  bool // a challenger that failed: all below is the champion's and counts for nothing
+	unasked bool // or rather, it was not asked
+	cached  bool
 
 	latency    float64 // ms
 	area       float64 // m² of the ellipse for 95 %
@@ -29,12 +30,16 @@ type observation struct {
 	d2         float64 // squared Mahalanobis distance of the truth
 }
 
+// notLoaded is the code of captures whose worker had not loaded the challenger (yet), which is no failure of its.
+const notLoaded = "challenger_not_loaded"
+
 // observe takes from a fix what is compared.
 func observe(fix *messages.Fix) observation {
 	o := observation{
 		key: hash("c", fix.CaptureID), failed: fix.Fallback != nil, cached: fix.CacheHit,
 		latency: fix.Inference, area: area95(&fix.Uncertainty), confidence: fix.Confidence,
 	}
+	o.unasked = o.failed && fix.Fallback.Code == notLoaded
 	o.cluster = o.key
 	if fix.Session != "" {
 		o.cluster = hash("s", fix.Session)

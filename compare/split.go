@@ -58,6 +58,7 @@ const (
 	WarnInBoth     = "in_both"     // sessions changed arms
 	WarnVersions   = "versions"    // an arm had several models
 	WarnLeftOut    = "left_out"    // captures that the challenger failed on are in no figure but errors
+	WarnUnasked    = "unasked"     // captures whose worker had not loaded the challenger
 	WarnElsewhere  = "elsewhere"   // fixes of the arms that are of no or another experiment
 	WarnSampled    = "sampled"     // the figures are of a sample
 	WarnDuplicates = "duplicates"  // captures with several fixes
@@ -87,7 +88,10 @@ func (r *Report) warn(c *Collector, a, b *version) {
 			r.add(WarnVersions, false, "the %s was more than one model in this time: %d fixes by %s are left out, as they are of another", arm.Name, other.Fixes, modelText(other.Model))
 		}
 	}
-	if failed := total(r.B.Failures); failed > 0 && !r.Paired {
+	if n := r.B.Failures[notLoaded]; n > 0 {
+		r.add(WarnUnasked, false, "%d captures came to workers that had not loaded the %s, and are in no figure", n, r.B.Name)
+	}
+	if failed := total(r.B.Failures) - r.B.Failures[notLoaded]; failed > 0 && !r.Paired {
 		r.add(WarnLeftOut, false, "the %d captures that the %s failed on count in errors alone: the other figures are of those that it could answer, perhaps the easier ones", failed, r.B.Name)
 	}
 	if r.Paired {

@@ -15,6 +15,7 @@ import (
 	"foxhunt/jetstream"
 	"foxhunt/messages"
 	"foxhunt/rollout"
+	"foxhunt/worker"
 )
 
 // onTrial is a plan in which one model challenges another, and another is its shadow.
@@ -295,18 +296,21 @@ func TestModelCompareSimulated(t *testing.T) {
 
 	var result compared
 	seed := 0
-	waitFor(t, "fixes of both arms", func() bool {
-		seed += 100
-		must(t, "simulate", "--nats", nats, "--rate", "100", "--count", "8", "--truth", "--seed", fmt.Sprint(seed))
-		h.waitUntilEmpty(t)
-		compared, err := h.compareJSON(t)
-		result = compared
-		if err != nil && exitCode(err) != exitPassing {
-			t.Fatal(err)
+	answered := func(least int) func() bool {
+		return func() (done bool) {
+			seed += 100
+			must(t, "simulate", "--nats", nats, "--rate", "100", "--count", "8", "--truth", "--seed", fmt.Sprint(seed))
+			h.waitUntilEmpty(t)
+			var err error
+			if result, err = h.compareJSON(t); err != nil && exitCode(err) != exitPassing {
+				t.Fatal(err)
+			}
+			return err == nil && result.A.Truths >= least && result.B.Truths >= least
 		}
-		return err == nil && result.A.Sampled >= 12 && result.B.Sampled >= 12
-	})
-	if result.A.Truths != result.A.Sampled || result.B.Truths != result.B.Sampled || result.A.Model.Digest != result.B.Model.Digest {
+	}
+	waitFor(t, "a challenger that was loaded", answered(1))
+	waitFor(t, "fixes of both arms", answered(10))
+	if result.A.Truths != result.A.Fixes || result.B.Truths != result.B.Fixes-result.B.Failures[worker.CodeNotLoaded] || result.A.Model.Digest != result.B.Model.Digest {
 		t.Errorf("the arms are %+v and %+v", result.A, result.B)
 	}
 	if c := measured(t, result, "error_p50"); !(*c.A.Value > 50 && *c.A.Value < 5000 && *c.B.Value > 50 && *c.B.Value < 5000) {
