@@ -50,7 +50,7 @@ func troubleOf(err error, now time.Time) *Trouble {
 // Pauses before what failed is tried again: they double from the first to the last.
 const (
 	firstPause = 500 * time.Millisecond
-	lastPause  = time.Minute
+	lastPause  = 15 * time.Second
 )
 
 // pause is how long to wait after so many failures in a row, with jitter, so that a fleet does not ask all at once.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ func TestProgram(t *testing.T) {
 	t.Run("three workers share the work", p.testThreeWorkers)
 	t.Run("start before NATS and Redis", p.testStartBefore)
 	t.Run("stop in time", p.testStopInTime)
+	t.Run("models over NATS", p.testModelsNATS)
+	t.Run("models from MLflow", p.testModelsMLflow)
+	t.Run("hangup", p.testHangup)
 	t.Run("traces", p.testTraces)
 }
 
@@ -70,9 +74,18 @@ type running struct {
 // start runs the program in an empty folder until the test ends.
 func (p *program) start(t *testing.T, args ...string) *running {
 	t.Helper()
+	return p.startWith(t, nil, nil, args...)
+}
+
+// startWith is start with a process's attributes, and its standard input.
+func (p *program) startWith(t *testing.T, attributes *syscall.SysProcAttr, stdin *os.File, args ...string) *running {
+	t.Helper()
 	r := &running{cmd: exec.Command(p.path, args...), name: "foxhunt " + args[0], ended: make(chan struct{})}
 	r.cmd.Env, r.cmd.Dir = p.environment, t.TempDir()
-	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.log
+	r.cmd.Stdout, r.cmd.Stderr, r.cmd.SysProcAttr = &r.out, &r.log, attributes
+	if stdin != nil {
+		r.cmd.Stdin = stdin
+	}
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
