@@ -17,7 +17,7 @@ import (
 func newModel() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "model",
-		Short:   "Build the default model, look into any, check whether it may serve",
+		Short:   "Build, check and push models, and say which of them serve",
 		Example: "  foxhunt model info grid",
 	}
 	cmd.AddCommand(newModelBuild(), newModelInfo(), newModelCheck(), newModelReload(), newModelStatus(), newModelPush(), newModelList(), newModelDelete(), newModelPlan(),
