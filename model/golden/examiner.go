@@ -35,15 +35,20 @@ func newExaminer(ctx context.Context, m *model.Model, sizes []int) (*examiner, e
 		return nil, err
 	}
 	e := &examiner{ctx: ctx, model: m}
+	var unfit error // of a large network the longest recordings are more than a capture may hold
 	for _, receivers := range sizes {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		var g group
 		if g.clean, g.hard, err = captures(extractor, receivers); err != nil {
-			return nil, err
+			unfit = err
+			continue
 		}
 		e.groups = append(e.groups, g)
+	}
+	if len(e.groups) == 0 {
+		return nil, unfit
 	}
 	e.runner, err = m.NewRunner()
 	return e, err

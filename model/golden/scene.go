@@ -43,7 +43,7 @@ func fewest(r contract.Receivers) []int {
 
 // durations of recordings that are tried in turn until one suits the contract: usual ones are short, and a model may
 // want a longer one for its frames, or for features that take in more signal.
-var durations = [...]float64{0.1, 1}
+var durations = [...]float64{0.1, 1, 5}
 
 // scene is a network 10 km wide with an emitter in its midst. With an SNR of -Inf all that is heard is noise.
 func scene(receivers int, duration, snr float64) *sim.Scene {
