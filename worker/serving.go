@@ -52,7 +52,7 @@ func (s *set) seats() []*seat {
 }
 
 // Serve has the worker serve these models from the next capture on. It may be called before Run and at any time while it
-// runs: what is in hand is finished with the models it began with, which are given to Options.Freed when that is done.
+// runs: what is in hand is finished with the models it began with, and then the runners of those that do not stay are closed.
 // After an error all goes on as before.
 func (w *Worker) Serve(s Serving) error {
 	if err := s.Validate(); err != nil {

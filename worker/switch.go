@@ -55,11 +55,8 @@ func (w *Worker) endShadow(s *set) {
 
 // hold keeps a seat's engine from being closed, until drop. w.mu is held; the seat may be nil.
 func (w *Worker) hold(s *seat) {
-	if s == nil {
-		return
-	}
-	if s.users++; s.users == 1 {
-		w.uses[s.predictor]++
+	if s != nil {
+		s.users++
 	}
 }
 
@@ -69,20 +66,6 @@ func (w *Worker) drop(s *seat) {
 		return
 	}
 	if s.users--; s.users == 0 {
-		w.closing.Go(func() { w.free(s.engine) })
-	}
-}
-
-func (w *Worker) free(e *engine) {
-	e.close(w.options.Log)
-	w.mu.Lock()
-	w.uses[e.predictor]--
-	last := w.uses[e.predictor] == 0
-	if last {
-		delete(w.uses, e.predictor)
-	}
-	w.mu.Unlock()
-	if last {
-		w.options.Freed(e.predictor)
+		w.closing.Go(func() { s.close(w.options.Log) })
 	}
 }

@@ -36,8 +36,6 @@ type Options struct {
 	// Challenged is told of each capture that the challenger was to answer: whether it failed at what the champion then
 	// answered, and the failure's code. What both failed at is the capture's fault, and not told. Several goroutines call it.
 	Challenged func(failed bool, code string)
-	// Freed is told of each predictor given to Serve that is not used any more; its runners are closed. Close waits for it.
-	Freed func(Predictor)
 
 	// Stuck is called when the computing for one capture, publishing not counted, has taken longer than TooLong. Nothing
 	// can stop a computation that hangs: the process should end, so that its captures go to others.
@@ -61,7 +59,6 @@ func DefaultOptions() Options {
 		Log:        slog.Default(),
 		Stuck:      func(string, uint64) {},
 		Challenged: func(bool, string) {},
-		Freed:      func(Predictor) {},
 		TooLong:    5 * time.Minute, // the dearest capture known takes some seconds
 	}
 }
@@ -102,9 +99,8 @@ type Worker struct {
 	closed  bool       // under serving
 	closing sync.WaitGroup
 
-	mu   sync.Mutex
-	now  *set              // what serves; nil before Serve and after Close
-	uses map[Predictor]int // engines of each
+	mu  sync.Mutex
+	now *set // what serves; nil before Serve and after Close
 
 	computations computations
 
@@ -121,7 +117,6 @@ func New(publisher Publisher, cache Cache, options Options) (*Worker, error) {
 		options: options, publisher: publisher, cache: cache, bundles: bundles,
 		extractors: newExtractors(runtime.GOMAXPROCS(0), options.Budget),
 		runs:       make(chan struct{}, options.Runners),
-		uses:       make(map[Predictor]int),
 		shadows:    newShadowQueue(),
 		gate:       gate{most: max(0, runtime.GOMAXPROCS(0)-2)},
 	}, nil

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,9 +22,6 @@ type bench struct {
 	counts    *counts
 	stop      context.CancelFunc
 	ended     chan error
-
-	mu   sync.Mutex
-	free []Predictor // what the worker gave back
 }
 
 func start(t *testing.T, change func(*bench, *Options)) *bench {
@@ -37,11 +33,6 @@ func start(t *testing.T, change func(*bench, *Options)) *bench {
 	options := DefaultOptions()
 	options.Observer = b.counts
 	options.Log = slog.New(slog.DiscardHandler)
-	options.Freed = func(p Predictor) {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.free = append(b.free, p)
-	}
 	if change != nil {
 		change(b, &options)
 	}
