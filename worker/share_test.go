@@ -59,6 +59,7 @@ func TestIdenticalCapturesShareOneComputation(t *testing.T) {
 	if runs := b.model.runs(); len(runs) != 1 {
 		t.Errorf("the model ran %d times for six captures that differ in their ids alone", len(runs))
 	}
+	eventually(t, "six fixes", func() (six bool) { b.counts.with(func() { six = b.counts.fixed == 6 }); return six }) // counted after the Ack
 	b.counts.with(func() {
 		// One that came too late to wait found the answer in the cache.
 		if c := b.counts; c.shared+c.hits != 5 || c.shared == 0 || c.misses != 1 || c.fixed != 6 {
