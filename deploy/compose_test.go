@@ -60,7 +60,7 @@ type service struct {
 }
 
 // readCompose reads a file with its variables at their defaults, or at what the environment given says.
-func readCompose(t *testing.T, path string, environment map[string]string) compose {
+func readCompose(t testing.TB, path string, environment map[string]string) compose {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -321,7 +321,7 @@ func TestComposeConfig(t *testing.T) {
 }
 
 // need finds a program, or skips the test; where everything must be there, it fails.
-func need(t *testing.T, program, install string) string {
+func need(t testing.TB, program, install string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil && os.Getenv("CI") == "true" {

@@ -36,7 +36,7 @@ var build = sync.OnceValues(func() (built, error) {
 	return b, nil
 })
 
-func programs(t *testing.T) built {
+func programs(t testing.TB) built {
 	t.Helper()
 	b, err := build()
 	if err != nil {

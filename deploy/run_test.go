@@ -194,23 +194,8 @@ func (s *stack) holdTongue(t *testing.T) {
 // TestClusterCompose runs the three servers of deploy/cluster.yml, and a worker that makes its streams on all of them.
 func TestClusterCompose(t *testing.T) {
 	t.Parallel()
-	c := readCompose(t, "../docker-compose.yml", siteUser)
-	over := readCompose(t, "cluster.yml", siteUser)
-	for name, s := range over.Services {
-		c.Services[name] = merge(c.Services[name], s)
-	}
-	maps.Copy(c.Volumes, over.Volumes)
-	s := newStack(t, c)
-	nodes := []string{"nats", "nats-2", "nats-3"}
-	for _, name := range nodes {
-		s.addresses[name+":6222"] = fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	}
-	for _, name := range nodes { // together, as a server alone never becomes healthy
-		s.add(t, name)
-	}
-	for _, name := range nodes {
-		s.waitHealthy(t, s.running[name][0])
-	}
+	s := newStack(t, withCluster(t))
+	s.upCluster(t)
 	s.up(t, "worker")
 	conn, err := jetstream.Connect(t.Context(), jetstream.Options{
 		URL: "tls://" + s.addresses["nats-3:4222"], CAFile: filepath.Join(s.site, "deploy/secrets/tls/ca.pem"),
@@ -223,8 +208,36 @@ func TestClusterCompose(t *testing.T) {
 	if differences, err := conn.Ensure(t.Context(), jetstream.DefaultTopology().WithReplicas(3)); err != nil || len(differences) != 0 {
 		t.Errorf("the streams have no three replicas: %+v, %v", differences, err)
 	}
-	for _, name := range append([]string{"worker"}, nodes...) {
+	for _, name := range append([]string{"worker", "redis"}, nodes...) {
 		s.stop(t, name)
+	}
+}
+
+var nodes = []string{"nats", "nats-2", "nats-3"}
+
+// withCluster is docker-compose.yml with what deploy/cluster.yml makes of it.
+func withCluster(t testing.TB) compose {
+	t.Helper()
+	c := readCompose(t, "../docker-compose.yml", siteUser)
+	over := readCompose(t, "cluster.yml", siteUser)
+	for name, s := range over.Services {
+		c.Services[name] = merge(c.Services[name], s)
+	}
+	maps.Copy(c.Volumes, over.Volumes)
+	return c
+}
+
+// upCluster starts all three servers before it looks at them: one alone never becomes healthy.
+func (s *stack) upCluster(t testing.TB) {
+	t.Helper()
+	for _, name := range nodes {
+		s.addresses[name+":6222"] = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	}
+	for _, name := range nodes {
+		s.add(t, name)
+	}
+	for _, name := range nodes {
+		s.waitHealthy(t, s.running[name][0])
 	}
 }
 

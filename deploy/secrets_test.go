@@ -13,7 +13,7 @@ import (
 )
 
 // makeSite is a copy of the folder's configuration in which secrets.sh has made what it makes.
-func makeSite(t *testing.T) (folder string) {
+func makeSite(t testing.TB) (folder string) {
 	t.Helper()
 	folder = t.TempDir()
 	for _, path := range []string{"deploy/nats", "deploy/docker", "deploy/prometheus", "deploy/secrets.sh"} {
@@ -24,7 +24,7 @@ func makeSite(t *testing.T) (folder string) {
 }
 
 // copyTo copies a file or a folder of the project, without secrets that somebody made there.
-func copyTo(t *testing.T, folder, path string) {
+func copyTo(t testing.TB, folder, path string) {
 	t.Helper()
 	err := filepath.WalkDir(filepath.Join(project, path), func(from string, e fs.DirEntry, err error) error {
 		to := filepath.Join(folder, strings.TrimPrefix(from, project))
@@ -50,7 +50,7 @@ func copyTo(t *testing.T, folder, path string) {
 	}
 }
 
-func runSecrets(t *testing.T, folder string) (out string) {
+func runSecrets(t testing.TB, folder string) (out string) {
 	t.Helper()
 	need(t, "openssl", "apt-get install openssl")
 	cmd := exec.Command(filepath.Join(folder, "deploy/secrets.sh"))

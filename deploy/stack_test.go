@@ -45,7 +45,7 @@ type instance struct {
 	health []string      // its health check
 }
 
-func newStack(t *testing.T, c compose) *stack {
+func newStack(t testing.TB, c compose) *stack {
 	t.Helper()
 	runtime, err := model.FindRuntime(os.Getenv("FOXHUNT_ONNXRUNTIME"))
 	if err != nil {
@@ -64,7 +64,7 @@ func newStack(t *testing.T, c compose) *stack {
 }
 
 // up starts a service after what it waits for, as compose does, and waits until its health check says yes.
-func (s *stack) up(t *testing.T, name string) {
+func (s *stack) up(t testing.TB, name string) {
 	t.Helper()
 	if len(s.running[name]) > 0 || name == "volumes" { // the folders are this user's already
 		return
@@ -76,7 +76,7 @@ func (s *stack) up(t *testing.T, name string) {
 }
 
 // add starts one more process of a service.
-func (s *stack) add(t *testing.T, name string) *instance {
+func (s *stack) add(t testing.TB, name string) *instance {
 	t.Helper()
 	service := s.services[name]
 	i := &instance{name: name, root: t.TempDir(), ended: make(chan struct{}), health: service.Healthcheck.Test}
@@ -108,7 +108,7 @@ func (s *stack) add(t *testing.T, name string) *instance {
 }
 
 // mount lays the service's files and volumes where its container has them.
-func (s *stack) mount(t *testing.T, i *instance, of service) {
+func (s *stack) mount(t testing.TB, i *instance, of service) {
 	t.Helper()
 	link := func(from, to string) {
 		to = filepath.Join(i.root, to)
@@ -153,7 +153,7 @@ func (s *stack) here(i *instance, word string) string {
 }
 
 // loopback are further arguments for programs whose configuration files say where they listen, and where their files are.
-func (s *stack) loopback(t *testing.T, i *instance) []string {
+func (s *stack) loopback(t testing.TB, i *instance) []string {
 	t.Helper()
 	in := func(path string) string { return filepath.Join(i.root, path) }
 	switch i.name {
@@ -174,7 +174,7 @@ func (s *stack) loopback(t *testing.T, i *instance) []string {
 	return nil
 }
 
-func (s *stack) program(t *testing.T, name string) string {
+func (s *stack) program(t testing.TB, name string) string {
 	t.Helper()
 	switch name {
 	case "foxhunt":
@@ -215,7 +215,7 @@ func (s *stack) listens(i *instance) string {
 var ownAddress = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
 // healthy runs the instance's health check.
-func (s *stack) healthy(t *testing.T, i *instance) bool {
+func (s *stack) healthy(t testing.TB, i *instance) bool {
 	t.Helper()
 	address := s.listens(i)
 	if address == "" {
@@ -232,7 +232,7 @@ func (s *stack) healthy(t *testing.T, i *instance) bool {
 	return exec.Command(s.program(t, test[0]), test[1:]...).Run() == nil
 }
 
-func (s *stack) waitHealthy(t *testing.T, i *instance) {
+func (s *stack) waitHealthy(t testing.TB, i *instance) {
 	t.Helper()
 	if len(i.health) == 0 {
 		return
@@ -248,7 +248,7 @@ func (s *stack) waitHealthy(t *testing.T, i *instance) {
 }
 
 // stop ends all processes of a service as compose does, and they must end well.
-func (s *stack) stop(t *testing.T, name string) {
+func (s *stack) stop(t testing.TB, name string) {
 	t.Helper()
 	for _, i := range s.running[name] {
 		if err := i.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -269,7 +269,7 @@ func (s *stack) stop(t *testing.T, name string) {
 }
 
 // freePort is a port that nobody listens on at this moment, for programs that cannot choose one themselves.
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -280,7 +280,7 @@ func freePort(t *testing.T) int {
 }
 
 // waitFor waits until done; what explains why it is not is told.
-func waitFor(t *testing.T, what string, done func() bool, why func() string) {
+func waitFor(t testing.TB, what string, done func() bool, why func() string) {
 	t.Helper()
 	deadline := time.After(patience)
 	tick := time.NewTicker(50 * time.Millisecond)
