@@ -107,6 +107,10 @@ func FuzzReadHeader(f *testing.F) {
 	f.Add([]byte(message{}.bytes(7, message{}.bytes(1, message{}.bytes(5, message{}.bytes(6, nil))))))
 	f.Add([]byte(message{}.bytes(14, message{}.bytes(1, []byte("k")).bytes(2, []byte("v")))))
 	f.Add([]byte("\x3a\xff\xff\xff\xff\x0f"))
+	f.Add([]byte(append(message{}.bytes(7, nodeOf("Twice", "pkg")), message{}.bytes(25, message{}.text(10, "pkg").bytes(7, nil))...)))
+	f.Add([]byte(message{}.bytes(7, message{}.bytes(15, message{}.number(3, 1<<40).bytes(3, []byte{0x80})))))
+	f.Add([]byte(message{}.bytes(7, message{}.bytes(11, message{}.text(1, "x\a").bytes(2, message{}.bytes(1, message{}.bytes(2, repeated(1, nil, 17))))))))
+	f.Add([]byte(message{}.bytes(7, message{}.text(2, "\xff")).bytes(8, message{}.text(1, "ai.onnx").number(2, 18))))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var refusal *Error
 		if _, err := readHeader(data); err != nil && !errors.As(err, &refusal) {

@@ -90,9 +90,9 @@ func newModelInfo() *cobra.Command {
 func printModel(out io.Writer, info model.Info) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "name\t%s\nversion\t%s\ndigest\t%s\nsize\t%d bytes, %d nodes\n", info.Name, info.Version, info.Digest, info.Bytes, info.Nodes)
-	fmt.Fprintf(table, "producer\t%s\nruntime\tONNX Runtime %s\n", info.Producer, info.Runtime)
+	fmt.Fprintf(table, "producer\t%s\nruntime\tONNX Runtime %s\n", harmless(info.Producer), info.Runtime)
 	if info.Accuracy != "" {
-		fmt.Fprintf(table, "accuracy\t%s (as the model states it)\n", info.Accuracy)
+		fmt.Fprintf(table, "accuracy\t%s (as the model states it)\n", harmless(info.Accuracy))
 	}
 	fmt.Fprintf(table, "frame\t%s\nreceivers\t%d to %d\n", info.Contract.Frame, info.Contract.Receivers.Min, info.Contract.Receivers.Max)
 	for i, input := range info.Inputs {

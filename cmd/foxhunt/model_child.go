@@ -86,15 +86,21 @@ func executable() string {
 	return path
 }
 
+// enough is the memory that a model may take.
+func (o *childCheck) enough(path string) int64 {
+	if o.provider == string(model.CUDA) {
+		return 1 << 40 // CUDA maps far more than it uses; what it uses is the device's
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return leastMemory
+	}
+	return leastMemory + 8*info.Size()
+}
+
 // arguments are the command's, with the sidecar in a file; cleanup removes that.
 func (o *childCheck) arguments(path string, sidecar []byte) (args []string, cleanup func(), err error) {
-	memory := o.memory
-	if memory == 0 {
-		memory = leastMemory
-		if info, err := os.Stat(path); err == nil {
-			memory += 8 * info.Size()
-		}
-	}
+	memory := cmp.Or(o.memory, o.enough(path))
 	args = []string{"model", "check", "--json", "--timeout", (byTheClock * o.computing()).String(),
 		"--memory", strconv.FormatInt(memory, 10), "--computing", o.computing().String(),
 		"--onnxruntime", o.runtime, "--model-threads", strconv.Itoa(max(o.threads, 1)),
