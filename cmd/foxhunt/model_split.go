@@ -127,8 +127,12 @@ func (t *trialFlags) start(cmd *cobra.Command, text, kind string, begin func(*ro
 		return err
 	}
 	arm.Since = change.At
+	apart := ""
+	if kind == rollout.EventShadow {
+		apart = " as well, as a shadow"
+	}
 	result, err := t.update(cmd.Context(), &rollout.Event{Kind: kind, Model: arm.Model, Digest: arm.Digest,
-		Sentence: fmt.Sprintf("%s has %s answer %s of the captures (%s)", change.By, arm, &t.share, kind)},
+		Sentence: fmt.Sprintf("%s has %s answer %s of the captures%s", change.By, arm, &t.share, apart)},
 		func(plan *rollout.Plan) error { return begin(plan, arm, change) })
 	if err != nil {
 		return err
