@@ -132,9 +132,7 @@ func (s *Store) lookup(a Artifact) (Stored, bool) {
 		now := time.Now()
 		_ = os.Chtimes(path, now, now) // for clean: used now
 		stored := Stored{a, kept.digest, path, kept.Sidecar}
-		if k.Ref != a.Ref {
-			_ = s.record(&stored) // only spares the next search
-		}
+		_ = s.record(&stored) // of what the reference has meant, this is the last: see Kept
 		return stored, true
 	}
 	return Stored{}, false

@@ -108,6 +108,20 @@ func TestStoreHoldsWhatItHadWhileTheSourceIsAway(t *testing.T) {
 	}
 }
 
+// TestKeptIsTheLast: a reference that went back to a model that is kept already means that one.
+func TestKeptIsTheLast(t *testing.T) {
+	t.Parallel()
+	source := &shelf{models: map[string][]byte{}}
+	s := shelfStore(t, source)
+	for _, n := range []int{1, 2, 1} {
+		source.models["a"] = variant(t, n)
+		get(t, s, "nats:a")
+	}
+	if last, found := s.Kept(Ref{Kind: KindNATS, Name: "a"}, ""); !found || last.Tag != sum(variant(t, 1)) {
+		t.Errorf("kept is %+v (%t)", last, found)
+	}
+}
+
 func TestSidecarsStayWithTheirArtifacts(t *testing.T) {
 	t.Parallel()
 	s, plain := fileStore(t), modeltest.Plain(t)
