@@ -59,7 +59,8 @@ func (r *Report) outcome(c Clause, level float64) Outcome {
 		return o
 	case !j.difference.enough():
 		o.Needed = leastClusters
-		o.Sentence = fmt.Sprintf("not enough to tell: at least %d %s an arm are needed, and there are %d and %d", leastClusters, r.Unit, j.difference.a.clusters, j.difference.b.clusters)
+		o.Sentence = fmt.Sprintf("not enough to tell: at least %d %s an arm are needed, and there are %d and %d",
+			leastClusters, r.Unit, j.difference.a.clusters, j.difference.b.clusters)
 		return o
 	}
 	o.judge(j, level, r.Unit)

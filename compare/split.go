@@ -85,18 +85,20 @@ func (r *Report) warn(c *Collector, a, b *version) {
 	}
 	for _, arm := range []*Arm{&r.A, &r.B} {
 		for _, other := range arm.Others {
-			r.add(WarnVersions, false, "the %s was more than one model in this time: %d fixes by %s are left out, as they are of another", arm.Name, other.Fixes, modelText(other.Model))
+			r.add(WarnVersions, false,
+				"the %s was more than one model in this time: %d fixes by %s are left out, as they are of another", arm.Name, other.Fixes, modelText(other.Model))
 		}
 	}
 	if n := r.B.Failures[notLoaded]; n > 0 {
 		r.add(WarnUnasked, false, "%d captures came to workers that had not loaded the %s, and are in no figure", n, r.B.Name)
 	}
 	if failed := total(r.B.Failures) - r.B.Failures[notLoaded]; failed > 0 && !r.Paired {
-		r.add(WarnLeftOut, false, "the %d captures that the %s failed on count in errors alone: the other figures are of those that it could answer, perhaps the easier ones", failed, r.B.Name)
+		r.add(WarnLeftOut, false,
+			"the %d captures that the %s failed on count in errors alone: the other figures are of those that it could answer, perhaps the easier ones", failed, r.B.Name)
 	}
 	if r.Paired {
-		r.add(WarnLeftOut, false, "what a %s fails on leaves no fix: its errors are in the workers' metrics, and the figures here are of the %d captures that both answered",
-			"shadow", r.B.Sampled)
+		r.add(WarnLeftOut, false, "what a shadow fails on leaves no fix: its errors are in the workers' metrics, and the figures here are of the "+
+			"%d captures that both answered; its time and its cache are its own, and not judged", r.B.Sampled)
 	}
 	if c.elsewhere > 0 {
 		r.add(WarnElsewhere, false, "%d fixes of these arms are of no or another experiment than %.32q and are left out", c.elsewhere, r.Experiment)
@@ -108,7 +110,8 @@ func (r *Report) warn(c *Collector, a, b *version) {
 		r.add(WarnDuplicates, false, "%d fixes were of captures that had one already; the first counts", n)
 	}
 	if r.Unit == "captures" {
-		r.add(WarnNoSessions, false, "the captures have no sessions: each is taken for independent of the others, which makes the intervals too short where many are of one transmitter")
+		r.add(WarnNoSessions, false,
+			"the captures have no sessions: each is taken for independent of the others, which makes the intervals too short where many are of one transmitter")
 	}
 }
 
@@ -117,10 +120,13 @@ func (r *Report) warnSplit(s *Split) {
 		r.add(WarnNotRandom, true, "no experiment shared these captures between the arms: what differs may be the captures and not the models")
 	}
 	if s.Mismatch {
-		r.add(WarnMismatch, true, "%.1f %% of the %s went to the %s, and %.1f %% were asked for, which is not by chance (p %.2g): captures were lost or kept from an arm, and those that remain cannot be compared",
+		r.add(WarnMismatch, true,
+			"%.1f %% of the %s went to the %s, and %.1f %% were asked for, which is not by chance (p %.2g): "+
+				"captures were lost or kept from an arm, and those that remain cannot be compared",
 			s.Seen, r.Unit, r.B.Name, s.Asked, *s.P)
 	}
 	if s.InBoth > 0 {
-		r.add(WarnInBoth, false, "%d of %d %s have captures in both arms, as when a share is changed while they last: the arms are not independent of each other", s.InBoth, s.Sessions, r.Unit)
+		r.add(WarnInBoth, false,
+			"%d of %d %s have captures in both arms, as when a share is changed while they last: the arms are not independent of each other", s.InBoth, s.Sessions, r.Unit)
 	}
 }

@@ -320,3 +320,83 @@ func TestModelCompareSimulated(t *testing.T) {
 		t.Errorf("of the 95 %% ellipses %g and %g %% hold", *c.A.Value, *c.B.Value)
 	}
 }
+
+// TestModelComparePromotesWhatWasCompared: a plan that is another one by then, or a reference that meant several models, is left
+// alone.
+func TestModelComparePromotesWhatWasCompared(t *testing.T) {
+	t.Parallel()
+	began := rollout.NewChange(time.Now().Add(-time.Hour), "somebody", "")
+	for name, c := range map[string]struct {
+		meanwhile func(*rollout.Plan, rollout.Change) error
+		digest    string
+		want      string
+	}{
+		"nothing else happened": {func(*rollout.Plan, rollout.Change) error { return nil }, "", ""},
+		"it was stopped":        {func(p *rollout.Plan, c rollout.Change) error { return p.StopSplit("too slow", c) }, strings.Repeat("b", 64), "too slow"},
+		"it was promoted": {func(p *rollout.Plan, c rollout.Change) error { return p.Promote(p.Challenger.Arm, c) }, strings.Repeat("b", 64),
+			"the plan was changed"},
+		"its reference moved": {func(*rollout.Plan, rollout.Change) error { return nil }, "moved", "came to mean another model"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := rollout.NewStore(rollout.FileEntry(t.TempDir() + "/plan.json"))
+			challenger := rollout.Arm{Model: "models:/net@next", Digest: strings.TrimPrefix(c.digest, "moved")}
+			plan, err := store.Update(t.Context(), func(p *rollout.Plan) error {
+				if err := p.Promote(rollout.Arm{Model: "grid"}, began); err != nil {
+					return err
+				}
+				return p.StartSplit(challenger, rollout.SplitOptions{Share: 40, Since: began.At, For: 2 * time.Hour}, began)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmp := comparison{plans: plans{file: "plan.json", store: store, log: quietLog()}, armA: messages.ArmChampion, armB: messages.ArmChallenger}
+			compared := compared{Report: &compare.Report{}, Decision: &compare.Decision{Holds: true}}
+			if c.digest == "moved" {
+				compared.B.Others = []compare.Version{{Fixes: 3}}
+			}
+			trial := cmp.planned(&plan)
+			if _, err := store.Update(t.Context(), func(p *rollout.Plan) error { return c.meanwhile(p, rollout.NewChange(time.Now(), "another", "")) }); err != nil {
+				t.Fatal(err)
+			}
+			now, err := cmp.promote(t.Context(), &compared, trial)
+			if c.want == "" && (err != nil || now.Champion.Model != challenger.Model || !strings.HasPrefix(now.Changed.Note, "by rule")) {
+				t.Errorf("the champion is %s: %v", now.Champion, err)
+			}
+			if c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("promoted with %v; want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestModelCompareAfterAShareChanged: what was stored before is of another share, and of sessions that changed arms.
+func TestModelCompareAfterAShareChanged(t *testing.T) {
+	began := rollout.NewChange(time.Now().Add(-time.Hour), "somebody", "")
+	raised := rollout.NewChange(began.At.Add(20*time.Minute), "somebody", "")
+	var plan rollout.Plan
+	for _, err := range []error{
+		plan.Promote(rollout.Arm{Model: "grid"}, began),
+		plan.StartSplit(rollout.Arm{Model: "nats:net@2"}, rollout.SplitOptions{Share: 10, Since: began.At, For: 2 * time.Hour}, began),
+		plan.StartSplit(rollout.Arm{Model: "nats:net@2"}, rollout.SplitOptions{Share: 50, Since: raised.At, For: 2 * time.Hour}, raised),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := comparison{armA: messages.ArmChampion, armB: messages.ArmChallenger}
+	if got := c.planned(&plan); !got.from.Equal(raised.At) || got.share != 50 || !got.running(raised.At) || got.running(raised.At.Add(3*time.Hour)) {
+		t.Errorf("to be compared: %+v, since %v", got, raised.At)
+	}
+	c.experiment = "another"
+	if got := c.planned(&plan); got.id != "" {
+		t.Errorf("the plan knows another experiment: %+v", got)
+	}
+	c = comparison{armA: messages.ArmChallenger, armB: messages.ArmShadow}
+	if err := plan.StartShadow(rollout.Arm{Model: "nats:net@3"}, 100, raised.At, 0, raised); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.planned(&plan); got.champion.Model != "nats:net@2" || got.challenger.Model != "nats:net@3" || !got.running(time.Now()) {
+		t.Errorf("the challenger and its shadow: %+v", got)
+	}
+}
