@@ -23,6 +23,9 @@ import (
 // workers, Prometheus with its rules, and an orderly end.
 func TestCompose(t *testing.T) {
 	t.Parallel()
+	for _, program := range []string{"redis-server", "redis-cli", "prometheus", "wget"} { // before anything is started
+		need(t, program, "apt-get install redis-server prometheus wget")
+	}
 	s := newStack(t, readCompose(t, "../docker-compose.yml", siteUser))
 	for _, name := range []string{"worker", "exporter", "gateway", "simulator"} {
 		s.up(t, name)
