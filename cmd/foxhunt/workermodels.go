@@ -78,7 +78,7 @@ func (w *workerModels) load(ctx context.Context, s registry.Stored, beside bool)
 		return nil, err
 	}
 	if beside {
-		model.Aside(func() { err = golden.WarmUp(ctx, m) })
+		err = golden.WarmUp(ctx, m)
 	}
 	if err != nil {
 		_ = m.Close() // it has served nobody

@@ -45,14 +45,16 @@ func Check(ctx context.Context, m *model.Model) error {
 }
 
 // WarmUp runs a model as it will be run, on one capture and on a full batch of networks of usual size, so that the first
-// capture it serves does not wait for what is done once.
+// capture it serves does not wait for what is done once. The runs have a low priority. What leads to them is Go's own work, and
+// must not have one: a thread that holds one of Go's processors and is not run would keep that from all others.
 func WarmUp(ctx context.Context, m *model.Model) error {
 	e, err := newExaminer(ctx, m, fewest(m.Contract().Receivers))
 	if err != nil {
 		return refusal(err)
 	}
 	defer e.close()
-	if err := e.warmUp(); err != nil {
+	model.Aside(func() { err = e.warmUp() })
+	if err != nil {
 		return refusal(err)
 	}
 	return nil
