@@ -94,6 +94,7 @@ type fakePublisher struct {
 	fails         int
 	blind         bool // cannot look
 	refuseShadows bool
+	denyShadows   bool              // tries until the end of the context, as Conn.PublishFix does without the right
 	fixes         map[string][]byte // by id
 	kept          [][]byte          // those that another came for
 	dead          []*messages.DeadLetter
@@ -101,9 +102,16 @@ type fakePublisher struct {
 
 var errDown = errors.New("the server is down")
 
-func (p *fakePublisher) PublishFix(_ context.Context, subject, id, _ string, body []byte) (uint64, error) {
+func (p *fakePublisher) PublishFix(ctx context.Context, subject, id, _ string, body []byte) (uint64, error) {
 	if p.during != nil {
 		p.during(subject)
+	}
+	p.mu.Lock()
+	denied := p.denyShadows && messages.IsShadow(subject)
+	p.mu.Unlock()
+	if denied {
+		<-ctx.Done()
+		return 0, ctx.Err()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

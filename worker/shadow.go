@@ -9,7 +9,8 @@ import (
 // The shadow is a model whose fixes nobody relies on: it gets captures that have their fix, and must cost those that come next
 // as little as can be. So it has one goroutine, which begins with a capture only where that leaves a processor idle, and then
 // rests until it has had no more than its share of them; an extractor and a runner of its own, for which nobody waits; and a
-// queue that drops what it has no room for. What goes wrong here is counted, and that is all.
+// queue that drops what it has no room for. What goes wrong here is counted, and that is all, but for a computation that hangs:
+// like a lane's it ends the process. Until then nobody waits for it.
 //
 // A thread of low priority would seem the better way and is not: one that holds a lock of the Go runtime, or is to stop for
 // the garbage collector, while the system lets it wait, has all others wait for it, too.
@@ -49,20 +50,14 @@ func (w *Worker) startShadow(ctx context.Context) (wait func()) {
 }
 
 func (w *Worker) shadow(ctx context.Context) {
-	l := w.newLane(1)
+	l := w.newLane(1) // whose watch ends the process: a shadow that hangs would take a processor and never end
 	l.observer = silent{l.observer}
-	l.watch = time.AfterFunc(time.Hour, func() {
-		l.options.Log.Error("the shadow's computation hangs, and cannot be stopped: there is no shadow until the worker is started again",
-			"subject", l.job.message.Subject, "sequence", l.job.message.Sequence, "after", l.options.TooLong)
-	})
 	defer l.watch.Stop()
 	for ctx.Err() == nil {
 		select {
 		case s := <-l.shadows.captures:
-			if l.gate.wait(ctx) == nil {
-				began := time.Now()
-				l.follow(ctx, s)
-				rest(ctx, time.Since(began))
+			if l.gate.pass(ctx) == nil {
+				rest(ctx, l.follow(ctx, s))
 			}
 			l.shadows.release(len(s.message.Data))
 		case <-ctx.Done():
@@ -79,37 +74,57 @@ func rest(ctx context.Context, worked time.Duration) {
 	}
 }
 
-// follow has the shadow locate a capture, and publishes what it says.
-func (l *lane) follow(ctx context.Context, s shadowed) {
-	l.alone.RLock() // a suspect runs without the shadow, too
-	defer l.alone.RUnlock()
+// follow has the shadow locate a capture, and publishes what it says. It tells how long the computing took, for which it has
+// passed the gate; publishing may take long where the server is away, costs no processor, and nobody waits for it.
+func (l *lane) follow(ctx context.Context, s shadowed) (worked time.Duration) {
 	j := &l.job
 	j.message, j.started = s.message, time.Now()
-	if j.set = l.beginShadow(); j.set == nil {
-		return
+	j.set = l.beginShadow()
+	if j.set != nil {
+		defer l.endShadow(j.set)
 	}
-	defer l.endShadow(j.set)
-	if !j.set.shadows(s.session, s.captureID, s.message.Stored) {
-		return // no longer
-	}
-	clear(j.took)
-	l.watch.Reset(l.options.TooLong)
-	defer l.watch.Stop()
-	if err := l.runStage(ctx, l.first, j); err != nil {
-		return // it was in order when the champion had it
-	}
-	err := l.locateIn(ctx, j, j.set.shadow)
-	l.watch.Stop() // the server may be away for long
-	if err == nil {
-		if err = l.runStage(ctx, l.last, j); err == nil {
-			j.seat.arm.fixed(time.Since(j.started))
-		} else if ctx.Err() == nil {
-			j.seat.arm.failed(codeOf(err))
-		}
+	located, err := l.compute(ctx, s)
+	worked = time.Since(j.started)
+	l.gate.passed()
+	if located {
+		err = l.publishShadow(ctx, j)
 	}
 	if err != nil {
 		l.options.Log.Debug("the shadow has no fix of a capture", "subject", s.message.Subject, "sequence", s.message.Sequence, "error", err)
 	}
+	return worked
+}
+
+// compute has the shadow locate a capture, if it is to.
+func (l *lane) compute(ctx context.Context, s shadowed) (located bool, err error) {
+	j := &l.job
+	if j.set == nil || !j.set.shadows(s.session, s.captureID, s.message.Stored) {
+		return false, nil // no longer
+	}
+	clear(j.took)
+	l.watch.Reset(l.options.TooLong)
+	defer l.watch.Stop() // the server may be away for long
+	if l.runStage(ctx, l.first, j) != nil {
+		return false, nil // it was in order when the champion had it
+	}
+	err = l.locateIn(ctx, j, j.set.shadow)
+	return err == nil, err
+}
+
+// shadowPublishTime bounds what a shadow's fix may take to be safe: one that the server refuses would be tried for ever.
+const shadowPublishTime = 3 * time.Second
+
+func (l *lane) publishShadow(ctx context.Context, j *job) error {
+	bounded, cancel := context.WithTimeout(ctx, shadowPublishTime)
+	defer cancel()
+	err := l.runStage(bounded, l.last, j)
+	switch {
+	case err == nil:
+		j.seat.arm.fixed(time.Since(j.started))
+	case ctx.Err() == nil:
+		j.seat.arm.failed(codeOf(err))
+	}
+	return err
 }
 
 // shadows says whether the shadow is to have a capture.

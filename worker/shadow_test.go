@@ -3,9 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -172,60 +169,136 @@ func TestStopDoesNotWaitForTheShadow(t *testing.T) {
 	eventually(t, "the shadow is freed", func() bool { return shadow.open() == 0 })
 }
 
-// TestShadowThatHangsIsNoReasonToEnd: the process goes on.
-func TestShadowThatHangsIsNoReasonToEnd(t *testing.T) {
-	release := make(chan struct{})
-	defer close(release)
-	logs := &logLines{}
+// sendSuspect sends a capture on which work was begun before and never ended, and waits for its fix.
+func (b *bench) sendSuspect(t *testing.T) {
+	t.Helper()
+	d := &fakeDelivery{
+		message: Message{Subject: "captures.net.st", Data: capture(t, nil), NumDelivered: 3}, begun: 1,
+		ended: make(chan verb, 1), extended: make(chan struct{}, 1),
+	}
+	b.source.captures <- d
+	select {
+	case v := <-d.ended:
+		if v.name != "ack" {
+			t.Fatalf("the suspect ended with %+v, want ack", v)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("the suspect waits for the shadow")
+	}
+}
+
+// TestNobodyWaitsForAShadowThatHangs, a suspect neither but for a moment; and the process is told to end.
+func TestNobodyWaitsForAShadowThatHangs(t *testing.T) {
+	t.Parallel()
+	hanging, release, stuck := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	b := start(t, func(_ *bench, o *Options) {
-		o.TooLong, o.Log = 20*time.Millisecond, logs.logger()
-		o.Stuck = func(string, uint64) { t.Error("the process would end") }
+		o.Lanes, o.TooLong = 2, 500*time.Millisecond
+		o.Stuck = func(string, uint64) { close(stuck) }
 	})
 	shadow := version("2")
-	shadow.answer = func(int) ([]contract.Prediction, error) { <-release; return nil, errDown }
+	shadow.answer = func(int) ([]contract.Prediction, error) { close(hanging); <-release; return nil, errDown }
+	defer close(release)
 	b.serve(t, Serving{Champion: b.model, Shadow: shadow, Shadowed: every})
 	b.fixOf(t, nil)
-	eventually(t, "a word about it", func() bool { return strings.Contains(logs.String(), "shadow's computation hangs") })
+	<-hanging
+	b.sendSuspect(t)
+	for range 4 {
+		b.fixOf(t, nil)
+	}
+	select {
+	case <-stuck:
+	case <-time.After(30 * time.Second):
+		t.Error("the shadow hangs, and nobody was told")
+	}
+}
+
+// TestNobodyWaitsForAShadowsFixThatIsDenied: it is tried for some seconds and then an error; nobody is told that it hangs, and
+// the time is none of the shadow's work, after which it would have to rest.
+func TestNobodyWaitsForAShadowsFixThatIsDenied(t *testing.T) {
+	t.Parallel()
+	trying := make(chan struct{}, 1)
+	b := start(t, func(b *bench, o *Options) {
+		b.publisher.denyShadows = true
+		b.publisher.during = func(subject string) {
+			if messages.IsShadow(subject) {
+				trying <- struct{}{}
+			}
+		}
+		o.Lanes, o.TooLong = 2, time.Second
+		o.Stuck = func(string, uint64) { t.Error("a shadow that waits for the server is said to hang") }
+	})
+	b.serve(t, Serving{Champion: b.model, Shadow: version("2"), Shadowed: every})
 	b.fixOf(t, nil)
+	<-trying
+	b.sendSuspect(t)
+	b.fixOf(t, nil)
+	b.fixOf(t, nil)
+	eventually(t, "the shadow's error", func() bool { return b.worker.Arms()[1].Errors == 1 })
+	<-trying
+	b.counts.with(func() {
+		if b.counts.arms["shadow 2 deadline"] != 1 {
+			t.Errorf("counted %v", b.counts.arms)
+		}
+	})
 }
 
-// logLines is a log to look at.
-type logLines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logLines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logLines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *logLines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
-
-// TestGate opens when few enough are at work.
-func TestGate(t *testing.T) {
-	g := gate{most: 1}
-	if err := g.wait(t.Context()); err != nil {
+// TestShadowsWorkIsItsComputing: what it waits for the server is none of it.
+func TestShadowsWorkIsItsComputing(t *testing.T) {
+	var computed time.Time
+	publisher := &fakePublisher{during: func(string) { computed = time.Now(); time.Sleep(20 * time.Millisecond) }}
+	l := startLane(t, version("1"), nil, nil)
+	l.publisher = publisher
+	if err := l.Serve(Serving{Champion: version("1"), Shadow: version("2"), Shadowed: every}); err != nil {
 		t.Fatal(err)
 	}
-	g.enter()
-	g.enter()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	if err := g.wait(ctx); err == nil {
-		t.Error("open while two are at work")
+	if err := l.gate.pass(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	passed := make(chan error)
-	go func() { passed <- g.wait(t.Context()) }()
+	l.job.message = Message{Subject: "captures.net.st", Data: capture(t, nil)}
+	worked := l.follow(t.Context(), shadowed{message: l.job.message})
+	if most := computed.Sub(l.job.started); worked <= 0 || worked > most {
+		t.Errorf("it is said to have worked %v, and was publishing after %v", worked, most)
+	}
+	publisher.only(t)
+}
+
+// TestGate opens when few enough are at work, and no suspect.
+func TestGate(t *testing.T) {
+	g := gate{most: 1}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	passes := func(want bool, when string) {
+		t.Helper()
+		err := g.pass(ended)
+		if err == nil {
+			g.passed()
+		}
+		if (err == nil) != want {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	passes(true, "nobody at work")
+	g.enter()
+	passes(true, "one at work")
+	g.enter()
+	passes(false, "two at work")
+	waiter := make(chan error)
+	wait := func() { waiter <- g.pass(t.Context()) }
+	go wait()
 	g.leave()
-	if err := <-passed; err != nil {
+	if err := <-waiter; err != nil {
 		t.Error(err)
 	}
+	suspect := make(chan struct{})
+	go func() { g.enterSuspect(t.Context()); close(suspect) }()
+	eventually(t, "a suspect", func() bool { g.mu.Lock(); defer g.mu.Unlock(); return g.suspects == 1 })
+	g.passed()
+	<-suspect
+	passes(false, "a suspect at work")
+	go wait()
+	g.leaveSuspect()
+	if err := <-waiter; err != nil {
+		t.Error(err)
+	}
+	g.passed()
 }

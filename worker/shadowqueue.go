@@ -70,5 +70,5 @@ func (q *shadowQueue) giveUp(s *shadowed) {
 	}
 }
 
-// shadowPatience is how long a stop waits for the shadow's capture in hand.
+// shadowPatience is how long a stop, or a suspect, waits for the shadow's capture in hand.
 const shadowPatience = 2 * time.Second

@@ -27,7 +27,9 @@ func (l *lane) runGuarded(ctx context.Context, j *job) error {
 	case unfinished > 0:
 		l.options.Log.Warn("a capture whose work was begun before and never ended is run alone",
 			"subject", j.message.Subject, "sequence", j.message.Sequence, "delivery", j.message.NumDelivered, "begun", unfinished)
-		l.alone.Lock()
+		l.gate.enterSuspect(ctx)
+		defer l.gate.leaveSuspect()
+		l.alone.Lock() // not before: others wait from here on
 		defer l.alone.Unlock()
 	default:
 		l.alone.RLock()
