@@ -15,6 +15,9 @@ func (m *Manager) follow(ctx context.Context, p *post) {
 	}
 	ctx, done := m.begin(ctx, p.wanted)
 	defer done()
+	if ctx.Err() != nil {
+		return
+	}
 	artifact, err := m.resolve(ctx, p.wanted)
 	switch {
 	case err != nil && m.serveKept(ctx, p, err):

@@ -114,6 +114,10 @@ func (m *Manager) loop(ctx context.Context, done func() (bool, error)) error {
 	for ctx.Err() == nil {
 		before := m.seats()
 		due := m.step(ctx)
+		for m.overtaken(m.seen) && ctx.Err() == nil {
+			m.publish()
+			due = m.step(ctx)
+		}
 		end, err := done()
 		m.publish()
 		if asking != nil {
@@ -129,13 +133,18 @@ func (m *Manager) loop(ctx context.Context, done func() (bool, error)) error {
 
 // step does what is due, and says when something will be due again.
 func (m *Manager) step(ctx context.Context) (due time.Time) {
+	select {
+	case v := <-m.over:
+		m.stop = &stopping{verdict: v}
+	default:
+	}
 	plan, planned, err := m.readPlan(ctx)
 	if err != nil {
 		m.fails++
 		return m.now().Add(pause(m.fails - 1))
 	}
 	m.fails = 0
-	m.judge(ctx, &plan)
+	m.watchSplit(&plan)
 	due = m.assign(&plan, planned)
 	m.served.plan, m.served.planned = plan, planned
 	if m.stop != nil && plan.Challenger != nil && plan.Challenger.ID == m.stop.split {
@@ -144,6 +153,7 @@ func (m *Manager) step(ctx context.Context) (due time.Time) {
 	if err := m.serve(); err != nil {
 		m.o.Log.Error("the worker does not take its models", "error", err)
 	}
+	m.stopInPlan(ctx)
 	for _, name := range names {
 		m.follow(ctx, m.posts[name])
 	}

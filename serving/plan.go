@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"slices"
 
 	"foxhunt/rollout"
 )
@@ -46,7 +45,8 @@ func (m *Manager) planNow() (rollout.Plan, int) {
 	return m.plan, m.planned
 }
 
-// planIs hears of every plan. A load that it overtakes ends.
+// planIs hears of every plan. It ends whatever is being loaded, so that all that the plan changes is done at once: a split that
+// is stopped must not wait for another post's download. What is wanted still is loaded anew after that.
 func (m *Manager) planIs(plan rollout.Plan) {
 	m.mu.Lock()
 	if m.known && reflect.DeepEqual(plan, m.plan) { // it was read before, or Run watches what Start did
@@ -56,12 +56,7 @@ func (m *Manager) planIs(plan rollout.Plan) {
 	}
 	m.plan, m.known, m.noPlan = plan, true, nil
 	m.planned++
-	if m.cancel != nil {
-		wants, _ := wanted(&plan, want{}, "", m.now())
-		if !slices.Contains([]want{wants[Champion], wants[Challenger], wants[Shadow]}, m.loading) {
-			m.cancel()
-		}
-	}
+	m.cancelLoad()
 	m.mu.Unlock()
 	m.awake()
 }
@@ -84,12 +79,28 @@ func (m *Manager) awake() {
 	}
 }
 
-// begin is before a post is looked at: the context ends when a plan comes that does not want it any more.
+// cancelLoad ends what is being loaded; m.mu is held.
+func (m *Manager) cancelLoad() {
+	if m.cancel != nil {
+		m.cancel()
+	}
+}
+
+// overtaken reports whether there is another plan than that number, or a verdict of the guard's, to be followed first.
+func (m *Manager) overtaken(planned int) bool {
+	_, now := m.planNow()
+	return now != planned || len(m.over) > 0
+}
+
+// begin is before a post is looked at: the context ends when a plan or a verdict comes, and at once if one has come already.
 func (m *Manager) begin(ctx context.Context, w want) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	m.mu.Lock()
 	m.loading, m.cancel = w, cancel
 	m.mu.Unlock()
+	if m.overtaken(m.seen) { // whoever overtakes from here on finds what to cancel
+		cancel()
+	}
 	return ctx, func() {
 		m.mu.Lock()
 		m.loading, m.cancel = want{}, nil

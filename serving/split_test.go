@@ -143,3 +143,40 @@ func TestErrorRateOnce(t *testing.T) {
 		t.Errorf("%d events of one split that was stopped", n)
 	}
 }
+
+// TestNothingWaitsForALoad: a split is over at once, whether the plan or the guard ends it, whatever another post is loading;
+// and that is loaded all the same.
+func TestNothingWaitsForALoad(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*testing.T, *bench){
+		"the plan": func(t *testing.T, b *bench) {
+			b.update(t, func(p *rollout.Plan, c rollout.Change) error { return p.StopSplit("enough", c) })
+		},
+		"the guard": func(_ *testing.T, b *bench) {
+			for range 1000 {
+				b.m.Challenged(true, "failed")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, nil)
+			split(t, b, 0.1)
+			b.run(t).serves(t, Challenger, bb)
+			b.with(func() { b.hold, b.holding = make(chan struct{}), make(chan struct{}, 100) })
+			shadow := b.has("nats:fox@3", "3", "c")
+			b.update(t, func(p *rollout.Plan, c rollout.Change) error { return p.StartShadow(shadow, 50, c.At, 0, c) })
+			<-b.holding
+			end(t, b)
+			b.serves(t, Challenger, "")
+			b.until(t, "the stop in the plan", func() bool { return b.m.Status().Plan.Challenger.Stopped != nil })
+			b.with(func() {
+				if b.seats[Shadow] != "" || len(b.failures) != 0 {
+					t.Errorf("the shadow is %q, failures %v, while its load is held", b.seats[Shadow], b.failures)
+				}
+				close(b.hold)
+			})
+			b.serves(t, Shadow, c)
+		})
+	}
+}

@@ -31,15 +31,23 @@ func (m *Manager) Challenged(failed bool, _ string) {
 	case m.over <- v:
 	default:
 	}
+	m.mu.Lock()
+	m.cancelLoad()
+	m.mu.Unlock()
+	m.awake()
 }
 
-// judge has the guard look at the plan's split, and stops one that it found to fail.
-func (m *Manager) judge(ctx context.Context, plan *rollout.Plan) {
+// watchSplit has the guard look at the plan's split.
+func (m *Manager) watchSplit(plan *rollout.Plan) {
 	if s := plan.Challenger; s.Running(m.now()) {
 		m.guard.watch(s.ID, s.MaxErrorRate)
 	} else {
 		m.guard.watch("", 0)
 	}
+}
+
+// stopInPlan stops a split for the fleet that the guard found to fail; here it is over already.
+func (m *Manager) stopInPlan(ctx context.Context) {
 	s := m.stop
 	if s == nil || s.done || s.due.After(m.now()) {
 		return
