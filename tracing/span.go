@@ -3,6 +3,7 @@ package tracing
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -44,18 +45,22 @@ func (t *Tracing) Serve(next http.Handler) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := t.propagator.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-		ctx, span := t.start(ctx, "HTTP "+r.Method, trace.SpanKindServer, attribute.String("http.request.method", r.Method))
+		ctx, span := t.start(ctx, "HTTP "+r.Method, trace.SpanKindServer, attribute.String("http.request.method", text(r.Method)))
 		defer span.End("", "")
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
 
 func destination(subject string) []attribute.KeyValue {
-	return []attribute.KeyValue{attribute.String("messaging.system", "nats"), attribute.String("messaging.destination.name", subject)}
+	return []attribute.KeyValue{attribute.String("messaging.system", "nats"), attribute.String("messaging.destination.name", text(subject))}
 }
 
+// text is s as OTLP can carry it: one byte that is no UTF-8, which anybody may put into a subject, would have the exporter
+// refuse all the spans that it sends at once.
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
 func (t *Tracing) start(ctx context.Context, name string, kind trace.SpanKind, attributes ...attribute.KeyValue) (context.Context, *Span) {
-	ctx, span := t.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(attributes...))
+	ctx, span := t.tracer.Start(ctx, text(name), trace.WithSpanKind(kind), trace.WithAttributes(attributes...))
 	return ctx, &Span{span, t.tracer, ctx}
 }
 
@@ -71,7 +76,7 @@ func (s *Span) Stage(name string, began time.Time, took time.Duration) {
 // Tell adds what is known now: a capture's id and the arm that answered it, say.
 func (s *Span) Tell(key, value string) {
 	if s != nil && value != "" {
-		s.span.SetAttributes(attribute.String(key, value))
+		s.span.SetAttributes(attribute.String(key, text(value)))
 	}
 }
 
@@ -81,8 +86,8 @@ func (s *Span) End(code, sentence string) {
 		return
 	}
 	if code != "" {
-		s.span.SetAttributes(attribute.String("foxhunt.code", code))
-		s.span.SetStatus(codes.Error, sentence)
+		s.span.SetAttributes(attribute.String("foxhunt.code", text(code)))
+		s.span.SetStatus(codes.Error, text(sentence))
 	}
 	s.span.End()
 }

@@ -107,6 +107,21 @@ func TestHostileHeaders(t *testing.T) {
 	}
 }
 
+// What is no UTF-8 costs no other span its place.
+func TestBrokenText(t *testing.T) {
+	s := tracingtest.Start(t)
+	tr := start(t, tracing.Options{Endpoint: s.URL, Sample: 1, Service: "w", Instance: "w"})
+	_, good := tr.Receive(t.Context(), "captures.net.a", nil, 1)
+	good.End("", "")
+	_, span := tr.Receive(t.Context(), "captures.net.\xff", nil, 1)
+	span.Tell("foxhunt.capture_id", "\xfe")
+	span.End("bad\xfd", "sentence \xfc")
+	stop(t, tr)
+	if span := s.Span(t, "process captures.net.\uFFFD"); span.Text("foxhunt.code") != "bad\uFFFD" || len(s.Spans()) != 2 {
+		t.Errorf("the spans are %v", s.Spans())
+	}
+}
+
 // Without a collector named nothing is done, and nothing allocated.
 func TestOff(t *testing.T) {
 	tr, err := tracing.Start(t.Context(), tracing.Options{})
