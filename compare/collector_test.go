@@ -237,3 +237,22 @@ func FuzzReport(f *testing.F) {
 		}
 	})
 }
+
+// TestFailuresAreOfThoseAsked: what the challenger was not given it did not fail on.
+func TestFailuresAreOfThoseAsked(t *testing.T) {
+	c := New(Options{A: messages.ArmChampion, B: messages.ArmChallenger})
+	traffic{seed: 1, sessions: 30, size: tens, share: 50}.each(func(fix *messages.Fix) { c.Add(fix, false) })
+	add := func(code string) {
+		fix := newFix(rand.New(rand.NewPCG(1, 1)), "again "+code, 0)
+		fix.Fallback = &messages.Fallback{Model: messages.Model{Name: "net", Digest: digest('b')}, Code: code}
+		c.Add(fix, false)
+	}
+	add(suspect)
+	if r := report(t, c); r.B.Failures[suspect] != 1 || *find(t, r, "errors").B.Value > 0 || warned(r, WarnLeftOut) {
+		t.Errorf("a capture that was delivered before: failures %v, errors %+v", r.B.Failures, find(t, r, "errors").B)
+	}
+	add("bad_output")
+	if r := report(t, c); !(*find(t, r, "errors").B.Value > 0) || !warned(r, WarnLeftOut) {
+		t.Errorf("a failure: %+v", find(t, r, "errors").B)
+	}
+}

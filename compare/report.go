@@ -35,7 +35,7 @@ type Arm struct {
 	Model    messages.Model `json:"model"`
 	Fixes    int            `json:"fixes"`     // by this model, those of its failures that the champion answered included
 	Cached   int            `json:"cached"`    // of them
-	Failures map[string]int `json:"failures"`  // of them, by code; challenger_not_loaded is in no figure
+	Failures map[string]int `json:"failures"`  // of them, by code; challenger_not_loaded and suspect are in no figure
 	Sampled  int            `json:"sampled"`   // captures that the figures are made of
 	Sessions int            `json:"sessions"`  // that these are of; captures without a session count as one each
 	Truths   int            `json:"truths"`    // of them, with a known truth

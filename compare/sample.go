@@ -30,8 +30,11 @@ type observation struct {
 	d2         float64 // squared Mahalanobis distance of the truth
 }
 
-// notLoaded is the code of captures whose worker had not loaded the challenger (yet), which is no failure of its.
-const notLoaded = "challenger_not_loaded"
+// Codes of captures that the challenger was not asked for, which is no failure of its.
+const (
+	notLoaded = "challenger_not_loaded" // the worker had not loaded it (yet)
+	suspect   = "suspect"               // the capture was delivered before, and may have killed a worker
+)
 
 // observe takes from a fix what is compared.
 func observe(fix *messages.Fix) observation {
@@ -39,7 +42,7 @@ func observe(fix *messages.Fix) observation {
 		key: hash("c", fix.CaptureID), failed: fix.Fallback != nil, cached: fix.CacheHit,
 		latency: fix.Inference, area: area95(&fix.Uncertainty), confidence: fix.Confidence,
 	}
-	o.unasked = o.failed && fix.Fallback.Code == notLoaded
+	o.unasked = o.failed && (fix.Fallback.Code == notLoaded || fix.Fallback.Code == suspect)
 	o.cluster = o.key
 	if fix.Session != "" {
 		o.cluster = hash("s", fix.Session)

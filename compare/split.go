@@ -92,7 +92,7 @@ func (r *Report) warn(c *Collector, a, b *version) {
 	if n := r.B.Failures[notLoaded]; n > 0 {
 		r.add(WarnUnasked, false, "%d captures came to workers that had not loaded the %s, and are in no figure", n, r.B.Name)
 	}
-	if failed := total(r.B.Failures) - r.B.Failures[notLoaded]; failed > 0 && !r.Paired {
+	if failed := total(r.B.Failures) - r.B.Failures[notLoaded] - r.B.Failures[suspect]; failed > 0 && !r.Paired {
 		r.add(WarnLeftOut, false,
 			"the %d captures that the %s failed on count in errors alone: the other figures are of those that it could answer, perhaps the easier ones", failed, r.B.Name)
 	}

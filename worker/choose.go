@@ -10,7 +10,7 @@ import (
 // Codes of fallbacks that are no failures of a model's.
 const (
 	CodeNotLoaded = "challenger_not_loaded" // the worker does not have the challenger (yet)
-	CodeSuspect   = "suspect"               // work on the capture was begun before and never ended, perhaps by the challenger's fault
+	CodeSuspect   = "suspect"               // the capture was delivered before, and may have killed the worker that had it
 )
 
 // locateBy has the model whose turn it is locate the capture. Where the challenger fails the champion answers: an experiment
@@ -24,8 +24,8 @@ func (l *lane) locateBy(ctx context.Context, j *job) error {
 	switch {
 	case challenger == nil:
 		j.fallback = &messages.Fallback{Code: CodeNotLoaded, Sentence: "this worker has not loaded the challenger"}
-	case j.suspect:
-		j.fallback = fallbackOf(challenger, &messages.Refusal{Code: CodeSuspect, Reason: "work on the capture was begun before and never ended"})
+	case j.suspect || j.message.NumDelivered > 1: // of the first delivery there is no note, so any may have ended badly
+		j.fallback = fallbackOf(challenger, &messages.Refusal{Code: CodeSuspect, Reason: "the capture was delivered before, and it is not known why it had no end"})
 	default:
 		err := l.locateIn(ctx, j, challenger)
 		if err == nil {
@@ -57,10 +57,11 @@ func fallbackOf(s *seat, err error) *messages.Fallback {
 	return &messages.Fallback{Model: s.identity, Code: codeOf(err), Sentence: messages.Sentence(reason)}
 }
 
-// fellBack counts a fallback, once it is known that it was not for the capture's own fault.
+// fellBack counts a fallback, once it is known that it was not for the capture's own fault. It is the challenger's failure if
+// that was asked: captures come again for many reasons, the least often by its fault.
 func (l *lane) fellBack(j *job, challenger *seat) {
 	l.observer.FellBack(j.fallback.Code)
-	if challenger == nil {
+	if challenger == nil || j.fallback.Code == CodeSuspect {
 		return
 	}
 	challenger.arm.failed(j.fallback.Code)
