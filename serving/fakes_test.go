@@ -101,6 +101,7 @@ type bench struct {
 	troubles map[string]error             // resolving a reference
 	bad      map[string]error             // loading a digest
 	kept     []registry.Artifact          // on the disk
+	asked    int                          // for what references mean
 	checked  []string
 	loads    []string
 	beside   []bool
@@ -119,6 +120,7 @@ type bench struct {
 func (b *bench) Resolve(ctx context.Context, r registry.Ref) (registry.Artifact, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.asked++
 	if err := b.troubles[r.String()]; err != nil {
 		return registry.Artifact{}, err
 	}

@@ -18,7 +18,7 @@ func (m *Manager) follow(ctx context.Context, p *post) {
 	if ctx.Err() != nil {
 		return
 	}
-	artifact, err := m.resolve(ctx, p.wanted)
+	artifact, err := m.means(ctx, p)
 	switch {
 	case err != nil && m.serveKept(ctx, p, err):
 	case err != nil:
@@ -26,38 +26,47 @@ func (m *Manager) follow(ctx context.Context, p *post) {
 	case p.follows && artifact.Tag == p.artifact.Tag:
 		p.trouble, p.fails = nil, 0
 		p.artifact = artifact
-		p.due = m.nextLook(artifact.Ref)
+		p.due = m.nextLook(p)
 	case p.refused != "" && artifact.Tag == p.refused:
-		p.due = m.nextLook(artifact.Ref)
+		p.due = m.nextLook(p)
 	default:
 		m.take(ctx, p, artifact)
 	}
 }
 
-// serveKept serves what is on the disk where a model's source is away: the very model, if the plan pins its digest; else, if
-// nobody serves yet, what the reference meant last, as the workers that run do. That may be outdated, so it does not pass for
-// following the plan.
+// means is what a post's reference means now. A pinned model that is on the disk is not asked for: no answer of its source's
+// could change which it is.
+func (m *Manager) means(ctx context.Context, p *post) (registry.Artifact, error) {
+	if p.wanted.digest != "" && !p.follows {
+		if ref, err := registry.ParseRef(p.wanted.ref); err == nil {
+			if artifact, kept := m.o.Models.Kept(ref, p.wanted.digest); kept {
+				artifact.Digest = p.wanted.digest
+				return artifact, nil
+			}
+		}
+	}
+	return m.resolve(ctx, p.wanted)
+}
+
+// serveKept has the champion that is on the disk serve where its source is away or does not give it, and nobody serves yet:
+// what the reference meant last, as on the workers that run. That may be outdated, so it does not pass for following the plan.
 func (m *Manager) serveKept(ctx context.Context, p *post, err error) bool {
 	ref, bad := registry.ParseRef(p.wanted.ref)
-	pinned := p.wanted.digest != ""
-	if bad != nil || !troubleOf(err, m.now()).Passing || pinned && p.follows || !pinned && (p.name != Champion || p.serves != nil) {
+	if bad != nil || p.wanted.digest != "" || p.name != Champion || p.serves != nil {
 		return false
 	}
-	artifact, kept := m.o.Models.Kept(ref, p.wanted.digest)
+	artifact, kept := m.o.Models.Kept(ref, "")
 	if !kept {
 		return false
-	}
-	if pinned {
-		artifact.Digest = p.wanted.digest
 	}
 	l, bad := m.obtain(ctx, artifact)
 	if bad != nil {
 		return false
 	}
-	m.o.Log.Warn("the model's source is away; serving what is on the disk", "post", p.name, "model", p.wanted.ref,
+	m.o.Log.Warn("the model's source does not say what it is now; serving what is on the disk", "post", p.name, "model", p.wanted.ref,
 		"digest", short(l.key.digest), "reason", err)
 	m.seat(ctx, p, artifact, l)
-	if !pinned && p.serves == l {
+	if p.serves == l {
 		p.follows = false
 		m.fail(ctx, p, "", err)
 	}
@@ -78,7 +87,7 @@ func (m *Manager) take(ctx context.Context, p *post, artifact registry.Artifact)
 func (m *Manager) seat(ctx context.Context, p *post, artifact registry.Artifact, l *loaded) {
 	before := *p
 	p.serves, p.artifact, p.ref, p.since = l, artifact, p.wanted.ref, m.now()
-	p.follows, p.trouble, p.refused, p.fails, p.due = true, nil, "", 0, m.nextLook(artifact.Ref)
+	p.follows, p.trouble, p.refused, p.fails, p.due = true, nil, "", 0, m.nextLook(p)
 	if before.serves == l && before.ref == p.ref {
 		p.since = before.since
 		return // another name for the same
@@ -103,8 +112,8 @@ func (m *Manager) tellSeated(p *post, again bool) {
 		Sentence: fmt.Sprintf("%s, version %s of %s, %s as the %s of %s", p.ref, info.Version, info.Name, what, p.name, m.o.Worker)})
 }
 
-// fail remembers why a post has not who is wanted. What may pass is tried again later; anything else is told to the fleet,
-// once for each model.
+// fail remembers why a post has not who is wanted. What may pass is tried again soon, and what a source says at each poll, as
+// somebody may mend it there; a model that is refused is not tried again. Both are told to the fleet, once for each model.
 func (m *Manager) fail(ctx context.Context, p *post, tag string, err error) {
 	if ctx.Err() != nil {
 		return // overtaken, not failed
@@ -128,9 +137,9 @@ func (m *Manager) fail(ctx context.Context, p *post, tag string, err error) {
 		}
 		return
 	}
-	p.follows, p.fails, p.refused, p.due = false, 0, tag, never
-	if ref, err := registry.ParseRef(p.wanted.ref); err == nil {
-		p.due = m.nextLook(ref)
+	p.follows, p.fails, p.refused = false, 0, tag
+	if p.due = m.nextLook(p); isSources(err) {
+		p.refused, p.due = "", m.nextPoll()
 	}
 	told := p.name + "\x00" + p.wanted.ref + "\x00" + p.wanted.digest + "\x00" + tag + "\x00" + t.Code
 	if m.told[told] {

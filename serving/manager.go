@@ -198,7 +198,7 @@ func (m *Manager) handOver(w want) {
 	for _, name := range names[1:] {
 		if other := m.posts[name]; other.wanted == w && other.serves != nil && other.follows {
 			heir := *other
-			heir.name, heir.due = Champion, m.nextLook(other.artifact.Ref)
+			heir.name, heir.due = Champion, m.nextLook(other)
 			*champion = heir
 			m.tellSeated(champion, false)
 			return
@@ -228,12 +228,15 @@ func (m *Manager) wait(ctx context.Context, due time.Time) (asking chan<- Report
 // longest is how long nothing is looked at; clocks are set.
 const longest = time.Minute
 
-func (m *Manager) nextLook(ref registry.Ref) time.Time {
-	if ref.Moving() {
-		return m.now().Add(jitter(m.o.Poll))
+// nextLook is when a post's reference may have come to mean another model than the one that was looked at.
+func (m *Manager) nextLook(p *post) time.Time {
+	if ref, err := registry.ParseRef(p.wanted.ref); err == nil && ref.Moving() && !(p.follows && p.wanted.digest != "") {
+		return m.nextPoll()
 	}
 	return never
 }
+
+func (m *Manager) nextPoll() time.Time { return m.now().Add(jitter(m.o.Poll)) }
 
 // Close frees the models. Start and Run must have returned, and the worker have let go of them.
 func (m *Manager) Close() {

@@ -352,3 +352,54 @@ func TestBadPlan(t *testing.T) {
 	}
 	b.serves(t, Champion, a)
 }
+
+// TestPinnedFromTheDisk: a worker that starts serves the pinned model that it has, whatever its source says, and asks it nothing.
+func TestPinnedFromTheDisk(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{registry.Away, registry.Unauthorized, registry.BadAnswer, registry.NoModel} {
+		b := newBench(t, nil)
+		b.promote(t, b.has("models:/fox@champion", "1", "a"))
+		ref, _ := registry.ParseRef("models:/fox@champion")
+		b.with(func() {
+			b.kept = []registry.Artifact{{Ref: ref, Name: "fox", Version: "1", Digest: a}}
+			b.troubles["models:/fox@champion"] = &registry.Error{Code: code, Reason: "no"}
+		})
+		b.run(t).serves(t, Champion, a)
+		b.until(t, "the plan followed", func() bool { return b.follows })
+		b.with(func() {
+			if len(b.failures) != 0 || b.asked != 0 {
+				t.Errorf("%s: failures %v, asked %d times", code, b.failures, b.asked)
+			}
+		})
+	}
+}
+
+// TestSourceSaysNo: another model stands in only until the source gives the plan's; a moving reference is served as it was last.
+func TestSourceSaysNo(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		arm   rollout.Arm
+		kept  string
+		first string
+	}{
+		{arm: rollout.Arm{Model: "models:/fox/1", Digest: a}, first: "grid"},
+		{arm: rollout.Arm{Model: "models:/fox@champion"}, first: "grid"},
+		{arm: rollout.Arm{Model: "models:/fox@champion"}, kept: a, first: a},
+	} {
+		b := newBench(t, nil)
+		b.has(c.arm.Model, "1", "a")
+		b.promote(t, c.arm)
+		ref, _ := registry.ParseRef(c.arm.Model)
+		b.with(func() {
+			b.troubles[c.arm.Model] = &registry.Error{Code: registry.Unauthorized, Reason: "no"}
+			if c.kept != "" {
+				b.kept = []registry.Artifact{{Ref: ref, Name: "fox", Version: "1", Digest: c.kept}}
+			}
+		})
+		b.run(t).serves(t, Champion, c.first)
+		b.until(t, "a plan that is not followed", func() bool { return !b.follows })
+		b.with(func() { delete(b.troubles, c.arm.Model) }) // nobody touches the plan, or reloads
+		b.serves(t, Champion, a)
+		b.until(t, "the plan followed", func() bool { return b.follows })
+	}
+}

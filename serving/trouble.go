@@ -15,7 +15,7 @@ import (
 type Trouble struct {
 	Code    string    `json:"code"`
 	Reason  string    `json:"reason"`
-	Passing bool      `json:"passing"` // it is tried again; else only when the plan or the model changes, or on a reload
+	Passing bool      `json:"passing"` // it is tried again soon; else when its source is looked at again, the plan or the model changes, or on a reload
 	Since   time.Time `json:"since"`
 }
 
@@ -45,6 +45,19 @@ func troubleOf(err error, now time.Time) *Trouble {
 		t.Code = "timeout"
 	}
 	return t
+}
+
+// isSources reports whether an error is a source's that did not give a model, and tells nothing of the model.
+func isSources(err error) bool {
+	var found *registry.Error
+	if !errors.As(err, &found) {
+		return false
+	}
+	switch found.Code {
+	case registry.NoSource, registry.NoModel, registry.Unauthorized, registry.Refused, registry.BadAnswer, registry.BadLocation, registry.Unreadable:
+		return true
+	}
+	return false
 }
 
 // Pauses before what failed is tried again: they double from the first to the last.

@@ -181,6 +181,9 @@ func builtIn(a registry.Artifact) (registry.Stored, error) {
 }
 
 func (s *modelStore) Kept(r registry.Ref, digest string) (registry.Artifact, bool) {
+	if r.Kind == registry.KindBuiltin {
+		return registry.Artifact{}, false // its source is here
+	}
 	store, err := s.open()
 	if err != nil {
 		return registry.Artifact{}, false
