@@ -5,15 +5,13 @@ import (
 	"sync"
 )
 
-// What a split must show before it is stopped for its errors.
 const (
-	leastCaptures = 20   // of the challenger's: fewer show nothing
-	mostCaptures  = 1000 // the latest, of which it is judged
-	deviations    = 3    // of the error rate above the bound: many, as it is looked at after each capture
+	mostCaptures = 1000 // the latest of the challenger's, of which it is judged
+	chance       = 1e-6 // that so many fail at the very bound: little, as every worker looks after each capture
 )
 
 // guard counts which of the challenger's latest captures failed, and says when they are more than the plan allows, by more
-// than chance. It is safe for concurrent use.
+// than chance. Captures that fail together, as those of one session may, count as if each failed by itself. It is safe for concurrent use.
 type guard struct {
 	mu       sync.Mutex
 	split    string // its id; "": none
@@ -50,7 +48,7 @@ func (g *guard) add(failed bool) (v verdict, stop bool) {
 	}
 	g.count(failed)
 	n := len(g.outcomes)
-	if g.over || g.limit <= 0 || n < leastCaptures || leastRate(g.failed, n) <= g.limit {
+	if !failed || g.over || g.limit <= 0 || tail(g.failed, n, g.limit) >= chance {
 		return verdict{}, false
 	}
 	g.over = true
@@ -72,11 +70,26 @@ func (g *guard) count(failed bool) {
 	}
 }
 
-// leastRate is the lower end of Wilson's interval: the least rate of failures with which so many of n are not surprising.
-func leastRate(failed, n int) float64 {
-	p, size := float64(failed)/float64(n), float64(n)
-	z2 := float64(deviations * deviations)
-	middle := p + z2/(2*size)
-	half := deviations * math.Sqrt(p*(1-p)/size+z2/(4*size*size))
-	return (middle - half) / (1 + z2/size)
+// tail is the probability that so many or more of n captures fail, each by itself with probability p: a binomial
+// distribution's. It is 1 where no more fail than are to be expected.
+func tail(failed, n int, p float64) float64 {
+	if float64(failed) <= float64(n)*p || p >= 1 {
+		return 1
+	}
+	k := float64(failed)
+	term := math.Exp(logChoose(float64(n), k) + k*math.Log(p) + (float64(n)-k)*math.Log1p(-p))
+	sum := term
+	for ; k < float64(n) && term > sum*1e-12; k++ { // above the mean each term is less than the one before
+		term *= (float64(n) - k) / (k + 1) * p / (1 - p)
+		sum += term
+	}
+	return min(sum, 1)
+}
+
+// logChoose is the logarithm of how many ways there are to choose k of n.
+func logChoose(n, k float64) float64 {
+	of, _ := math.Lgamma(n + 1)
+	chosen, _ := math.Lgamma(k + 1)
+	left, _ := math.Lgamma(n - k + 1)
+	return of - chosen - left
 }

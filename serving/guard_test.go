@@ -17,13 +17,13 @@ func feed(g *guard, captures int, failing float64, seed uint64) int {
 	return 0
 }
 
-// TestGuardStopsWhatFails: the worse it is the sooner, and not before twenty captures.
+// TestGuardStopsWhatFails: the worse it is the sooner.
 func TestGuardStopsWhatFails(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		failing     float64
 		least, most int
-	}{{1, leastCaptures, leastCaptures}, {0.5, leastCaptures, 60}, {0.15, leastCaptures, 1000}} {
+	}{{1, 5, 5}, {0.5, 5, 60}, {0.15, 20, 1000}} {
 		g := &guard{}
 		g.watch("one", 0.05)
 		after := feed(g, 5000, c.failing, 1)
@@ -33,20 +33,23 @@ func TestGuardStopsWhatFails(t *testing.T) {
 	}
 }
 
-// TestGuardLeavesWhatServes: with failures at half the bound, hardly any split of a hundred is stopped in 10,000 captures.
+// TestGuardLeavesWhatServes: with failures at the very bound, of 500 workers hardly one stops its split in 10,000 captures,
+// which would stop it for its whole fleet.
 func TestGuardLeavesWhatServes(t *testing.T) {
 	t.Parallel()
-	stopped := 0
-	for seed := range uint64(100) {
-		g := &guard{}
-		g.watch("one", 0.05)
-		if feed(g, 10_000, 0.025, seed) > 0 {
-			stopped++
+	for _, limit := range []float64{0.01, 0.05, 0.2} {
+		stopped := 0
+		for seed := range uint64(500) {
+			g := &guard{}
+			g.watch("one", limit)
+			if feed(g, 10_000, limit, seed) > 0 {
+				stopped++
+			}
 		}
-	}
-	t.Logf("%d of 100 splits with half the allowed errors were stopped", stopped)
-	if stopped > 5 {
-		t.Errorf("%d of 100 splits with half the allowed errors were stopped", stopped)
+		t.Logf("bound %g %%: %d of 500 workers stopped a challenger that fails on so many", 100*limit, stopped)
+		if stopped > 3 {
+			t.Errorf("bound %g %%: %d of 500 workers stopped a challenger that fails on so many", 100*limit, stopped)
+		}
 	}
 }
 
@@ -72,10 +75,10 @@ func TestGuardSaysItOnce(t *testing.T) {
 	}
 	g.watch("one", 0.05)
 	v := verdict{}
-	for range leastCaptures {
+	for range 5 {
 		v, _ = g.add(true)
 	}
-	if v != (verdict{"one", leastCaptures, leastCaptures, 0.05}) {
+	if v != (verdict{"one", 5, 5, 0.05}) {
 		t.Errorf("the verdict is %+v", v)
 	}
 	g.watch("one", 0.05) // the plan was read again
@@ -92,15 +95,15 @@ func TestGuardSaysItOnce(t *testing.T) {
 	}
 }
 
-// TestLeastRate has Wilson's interval as tables have it, for z = 3.
-func TestLeastRate(t *testing.T) {
+// TestTail has the sums of the exact terms, in fractions.
+func TestTail(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		failed, n int
-		want      float64
-	}{{0, 20, 0}, {20, 20, 20.0 / 29}, {5, 10, 0.1559}, {100, 1000, 0.0751}} {
-		if got := leastRate(c.failed, c.n); math.Abs(got-c.want) > 1e-3 {
-			t.Errorf("%d of %d: %.4f; want %.4f", c.failed, c.n, got, c.want)
+		p, want   float64
+	}{{5, 5, 0.05, 3.125e-07}, {4, 5, 0.05, 3e-05}, {29, 1000, 0.01, 6.397216546e-07}, {86, 1000, 0.05, 1.185685332e-06}, {700, 1000, 0.5, 8.832839004e-38}, {1000, 1000, 0.9, 1.747871252e-46}, {50, 1000, 0.05, 1}, {0, 1, 0.05, 1}, {20, 20, 1, 1}} {
+		if got := tail(c.failed, c.n, c.p); math.Abs(got-c.want) > 1e-6*c.want {
+			t.Errorf("%d of %d at %g: %g; want %g", c.failed, c.n, c.p, got, c.want)
 		}
 	}
 }

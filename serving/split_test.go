@@ -9,6 +9,9 @@ import (
 	"foxhunt/rollout"
 )
 
+// failures in a row are more than enough for the guard.
+const failures = 50
+
 // clock is a time that a test moves.
 type clock struct {
 	mu  sync.Mutex
@@ -89,7 +92,7 @@ func TestErrorRate(t *testing.T) {
 	plan := split(t, b, 0.1)
 	b.run(t).serves(t, Challenger, bb)
 	b.entry.setAway(errors.New("NATS is away"))
-	for range leastCaptures {
+	for range failures {
 		b.m.Challenged(true, "failed")
 	}
 	b.serves(t, Challenger, "")
@@ -118,7 +121,7 @@ func TestErrorRateOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, b := range []*bench{one, two} {
 		wg.Go(func() {
-			for range leastCaptures {
+			for range failures {
 				b.m.Challenged(true, "failed")
 			}
 		})
@@ -153,7 +156,7 @@ func TestNothingWaitsForALoad(t *testing.T) {
 			b.update(t, func(p *rollout.Plan, c rollout.Change) error { return p.StopSplit("enough", c) })
 		},
 		"the guard": func(_ *testing.T, b *bench) {
-			for range 1000 {
+			for range failures {
 				b.m.Challenged(true, "failed")
 			}
 		},
