@@ -44,28 +44,30 @@ function line(fix) {
   );
 }
 
+// mark is one fix at x and y.
+function mark(fix, x, y, reach = 1) {
+  const u = fix.uncertainty;
+  return (
+    `<g transform="translate(${x.toFixed(1)} ${y.toFixed(1)}) rotate(${(-u.theta).toFixed(2)})">` +
+    `<title>${escaped(line(fix))}</title>` +
+    `<ellipse rx="${u.semi_major_m.toFixed(1)}" ry="${u.semi_minor_m.toFixed(1)}" fill="#d6336c22" stroke="#d6336c" stroke-width="${reach / 300}"/>` +
+    `<circle r="${reach / 100}" fill="#d6336c"/></g>`
+  );
+}
+
 // draw lays the fixes out in metres about their middle. theta counts counter-clockwise from east; SVG's y points down.
 function draw(fixes) {
   const lat0 = fixes.reduce((sum, f) => sum + f.position.latitude, 0) / fixes.length;
   const first = fixes[0].position.longitude;
   const turned = (lon) => first + ((((lon - first + 180) % 360) + 360) % 360) - 180; // across the date line, too
   const lon0 = fixes.reduce((sum, f) => sum + turned(f.position.longitude), 0) / fixes.length;
-  const marks = fixes.map((f) => ({
+  const places = fixes.map((f) => ({
+    fix: f,
     x: (turned(f.position.longitude) - lon0) * metresPerDegree * Math.cos((lat0 * Math.PI) / 180),
     y: -(f.position.latitude - lat0) * metresPerDegree,
-    major: f.uncertainty.semi_major_m,
-    minor: f.uncertainty.semi_minor_m,
-    turn: -f.uncertainty.theta,
-    title: line(f),
   }));
-  const reach = 1.1 * Math.max(...marks.map((m) => Math.max(Math.abs(m.x), Math.abs(m.y)) + m.major));
-  const ellipses = marks.map(
-    (m) =>
-      `<g transform="translate(${m.x.toFixed(1)} ${m.y.toFixed(1)}) rotate(${m.turn.toFixed(2)})">` +
-      `<title>${escaped(m.title)}</title>` +
-      `<ellipse rx="${m.major.toFixed(1)}" ry="${m.minor.toFixed(1)}" fill="#d6336c22" stroke="#d6336c" stroke-width="${reach / 300}"/>` +
-      `<circle r="${reach / 100}" fill="#d6336c"/></g>`,
-  );
+  const reach = 1.1 * Math.max(...places.map((p) => Math.max(Math.abs(p.x), Math.abs(p.y)) + p.fix.uncertainty.semi_major_m));
+  const ellipses = places.map((p) => mark(p.fix, p.x, p.y, reach));
   const bar = 10 ** Math.floor(Math.log10(reach));
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="${-reach} ${-reach} ${2 * reach} ${2 * reach}" width="800" height="800">\n` +
@@ -87,22 +89,22 @@ process.once("SIGINT", () => connection.drain());
 process.once("SIGTERM", () => connection.drain());
 
 const subscription = connection.subscribe(options.subject);
-await connection.flush(); // from here on nothing is missed
+await connection.flush(); // from here on every fix comes, but for those of a time without the server: FIXES keeps these a day
 console.error(`listening on ${options.subject}`);
-const fixes = new Map(); // by capture: after an outage a capture may get a second fix
+const fixes = new Map();
 let heard = 0;
 for await (const message of subscription) {
-  let fix;
   try {
-    fix = read(message);
+    const fix = read(message);
     console.log(line(fix));
+    mark(fix, 0, 0); // throws for what cannot be drawn
+    fixes.set(fix.capture_id, fix); // by capture: after an outage one may get a second fix
+    if (fixes.size > kept) fixes.delete(fixes.keys().next().value);
+    if (options.svg) writeFileSync(options.svg, draw([...fixes.values()]));
   } catch (error) {
     console.error(`${printable(message.subject)}: no fix: ${printable(error.message)}`);
     continue;
   }
-  fixes.set(fix.capture_id, fix);
-  if (fixes.size > kept) fixes.delete(fixes.keys().next().value);
-  if (options.svg) writeFileSync(options.svg, draw([...fixes.values()]));
   if (++heard === Number(options.count)) break;
 }
 await connection.close();

@@ -58,17 +58,34 @@ def capture(receivers, frequency=FREQUENCY, session=""):
     return name, msgpack.packb(body)
 
 
-async def publish(stream, subject, name, body, attempts=5):
-    """Stores a capture and returns the server's answer. As the id goes along, an attempt too many is stored once."""
-    for attempt in range(attempts):
+async def complain(error):
+    print(f"station.py: {error}", file=sys.stderr, flush=True)
+    if "authorization violation" in str(error).lower():
+        sys.exit(1)  # a key that the server does not know will not be known by asking again
+
+
+PASSING = {  # refusals that pass: keep the capture and try again
+    10077: "too many captures of this subject wait for workers",
+    10047: "the server has no room just now",
+    10023: "the server has no resources just now",
+    10008: "the server's JetStream is not ready",
+}
+
+
+async def publish(stream, subject, name, body):
+    """Stores a capture, however long it takes. As the id goes along, what is sent again within 15 minutes is stored once."""
+    pause = 0.25
+    while True:
         try:
             return await stream.publish(subject, body, timeout=10, headers={"Nats-Msg-Id": name})
-        except APIError as refusal:  # the server's own word, such as: too many captures of this subject wait
-            sys.exit(f"{subject}: refused: {refusal.description}")
-        except (nats.errors.Error, asyncio.TimeoutError):  # no server, or no answer: try again
-            if attempt == attempts - 1:
-                raise
-            await asyncio.sleep(2**attempt / 4)
+        except APIError as refusal:  # the server's own word
+            if refusal.err_code not in PASSING:
+                sys.exit(f"{subject}: refused: {refusal.description}")
+            await complain(f"{PASSING[refusal.err_code]}; trying again")
+        except (nats.errors.Error, asyncio.TimeoutError) as error:  # no server, no stream, or no answer
+            await complain(f"{error or type(error).__name__}; trying again")
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, 15)
 
 
 def ecef(place):
@@ -97,15 +114,11 @@ def hear(random):
         yield receiver(station, place, began, iq)
 
 
-async def complain(error):
-    print(f"station.py: {error}", file=sys.stderr, flush=True)
-
-
 async def run(options):
     tls = ssl.create_default_context(cafile=options.ca) if options.ca else None
     connection = await nats.connect(
         options.nats, name="station.py", nkeys_seed=options.nkey, tls=tls, inbox_prefix=options.inbox.encode(),
-        max_reconnect_attempts=5, reconnect_time_wait=1, error_cb=complain,
+        max_reconnect_attempts=-1, reconnect_time_wait=1, error_cb=complain, pending_size=16 << 20,
     )
     try:
         random = np.random.default_rng(options.seed)
