@@ -113,6 +113,38 @@ func TestAChildThatDies(t *testing.T) {
 	}
 }
 
+// TestNoVerdict: where the machine, and not the model, is in the way of a check, nothing is said of the model, unless its checks
+// are killed again and again.
+func TestNoVerdict(t *testing.T) {
+	refused := (*model.Error)(nil)
+	err := checkInChild(t.Context(), "model.onnx", nil, childCheck{program: filepath.Join(t.TempDir(), "none")})
+	if !errors.Is(err, os.ErrNotExist) || errors.As(err, &refused) {
+		t.Errorf("a process that cannot be started: %v", err)
+	}
+	w := workerModels{kills: map[string]int{}}
+	for n := 1; n <= 2*mostKills; n++ {
+		err := checkInChild(t.Context(), "model.onnx", nil, childCheck{program: script(t, "kill -KILL $$")})
+		if !errors.Is(err, errKilled) {
+			t.Fatalf("a check that is killed: %v", err)
+		}
+		if _ = w.judgeKills("other", nil); errors.As(w.judgeKills("one", err), &refused) != (n%mostKills == 0) {
+			t.Errorf("after %d kills: %v", n, refused)
+		}
+	}
+	if refused == nil || refused.Code != codeModelCrashed {
+		t.Errorf("refused with %v", refused)
+	}
+	for n := 1; n < 2*mostKills; n++ { // a good check in between
+		if err := w.judgeKills("one", errKilled); err != errKilled {
+			t.Errorf("%d: %v", n, err)
+		}
+		if err := w.judgeKills("one", context.Canceled); err != context.Canceled || w.kills["one"] != 1 {
+			t.Errorf("an overtaken check: %v, kills %v", err, w.kills)
+		}
+		_ = w.judgeKills("one", nil)
+	}
+}
+
 func script(t *testing.T, lines string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "foxhunt")

@@ -38,7 +38,7 @@ const leastMemory = 4 << 30
 
 // checkInChild tries the model at path as `foxhunt model check` does, in a process of its own with bounds on its time
 // and its memory, so that a model which crashes or hangs ONNX Runtime, or fills the memory, takes nobody along. The
-// sidecar is its contract, or nil. A refusal is a [*model.Error].
+// sidecar is its contract, or nil. A refusal is a [*model.Error]; any other error says that the model was not tried to the end.
 func checkInChild(ctx context.Context, path string, sidecar []byte, o childCheck) error {
 	args, cleanup, err := o.arguments(path, sidecar)
 	if err != nil {
@@ -60,6 +60,10 @@ func checkInChild(ctx context.Context, path string, sidecar []byte, o childCheck
 			o.computing(), byTheClock*o.computing())}
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case notTried(err):
+		return fmt.Errorf("the process that tries the model could not run: %w", err)
+	case killed(child.ProcessState):
+		return errKilled
 	}
 	return childVerdict(err, stdout.kept, stderr.kept)
 }
@@ -67,6 +71,24 @@ func checkInChild(ctx context.Context, path string, sidecar []byte, o childCheck
 // spent says whether the system ended the child because its computing was used up, of which it counts a little more.
 func (o *childCheck) spent(s *os.ProcessState) bool {
 	return s != nil && !s.Exited() && s.UserTime()+s.SystemTime() > o.computing()*9/10
+}
+
+// notTried reports whether it is this machine's trouble that a check has no verdict: no process, no memory for one, no pipe.
+func notTried(err error) bool {
+	exit := (*exec.ExitError)(nil)
+	return err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay)
+}
+
+// errKilled is a check that somebody ended with SIGKILL, which nothing here had done: the system, for want of memory, may be.
+// It tells little of the model.
+var errKilled = errors.New("the process that tried the model was killed; this machine may have run out of memory")
+
+func killed(s *os.ProcessState) bool {
+	if s == nil {
+		return false
+	}
+	status, ok := s.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 var errTooSlow = errors.New("the check's time ended")

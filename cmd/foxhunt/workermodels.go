@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -30,6 +31,7 @@ type workerModels struct {
 	conn    *jetstream.Conn
 	worker  *worker.Worker
 	log     *slog.Logger
+	kills   map[string]int // by a model's digest: its checks that were killed, in a row
 }
 
 // newManager makes the manager of a worker's models; nothing happens yet.
@@ -45,6 +47,7 @@ func (p *workerProcess) newManager(runtime *model.Runtime) error {
 	}
 	w := &workerModels{
 		modelStore: &modelStore{folder: o.folder, sources: from}, options: o, runtime: runtime, conn: p.conn, worker: p.worker, log: p.log,
+		kills: map[string]int{},
 	}
 	p.models = serving.New(serving.Options{
 		Worker: p.options.Name, Default: o.ref, Plans: o.plans(p.conn, p.topology), Models: w,
@@ -59,7 +62,25 @@ func (w *workerModels) check(ctx context.Context, s registry.Stored) error {
 	if s.Ref.Kind == registry.KindBuiltin {
 		return nil
 	}
-	return checkInChild(ctx, s.Path, s.Sidecar, childCheck{loading: w.options.loading, runtime: w.runtime.Path()})
+	err := checkInChild(ctx, s.Path, s.Sidecar, childCheck{loading: w.options.loading, runtime: w.runtime.Path()})
+	return w.judgeKills(s.Digest, err)
+}
+
+// mostKills is after how many of its checks in a row were killed a model is refused: it may be what fills the memory.
+const mostKills = 3
+
+func (w *workerModels) judgeKills(digest string, err error) error {
+	if !errors.Is(err, errKilled) {
+		if verdict := (*model.Error)(nil); err == nil || errors.As(err, &verdict) {
+			delete(w.kills, digest)
+		}
+		return err
+	}
+	if w.kills[digest]++; w.kills[digest] < mostKills {
+		return err
+	}
+	delete(w.kills, digest) // whoever reloads has it tried again
+	return &model.Error{Code: codeModelCrashed, Reason: fmt.Sprintf("%v, %d times in a row", err, mostKills)}
 }
 
 // load makes a model ready. Beside another it is done at a low priority, and what is done once is done before captures come.
@@ -90,9 +111,10 @@ func (w *workerModels) load(ctx context.Context, s registry.Stored, beside bool)
 // serve switches the worker to a set of models.
 func (w *workerModels) serve(s serving.Set) error {
 	next := worker.Serving{
-		Champion: predictorOf(s.Champion), Challenger: predictorOf(s.Challenger), Shadow: predictorOf(s.Shadow), Experiment: s.Experiment,
+		Champion: predictorOf(s.Champion), Challenger: predictorOf(s.Challenger), Shadow: predictorOf(s.Shadow),
 	}
 	plan := s.Plan
+	next.Experiment = plan.Experiment
 	if plan.Challenger != nil {
 		next.Challenged = plan.Challenged
 	}
