@@ -24,7 +24,7 @@ type Fix struct {
 	Confidence  float64       `json:"confidence"` // 0 to 1
 	Model       Model         `json:"model"`
 	Arm         string        `json:"arm,omitempty"`        // an Arm constant; fixes of older programs have none
-	Experiment  string        `json:"experiment,omitempty"` // the split that ran when the fix was made
+	Experiment  string        `json:"experiment,omitempty"` // the split that ran when the capture was stored
 	Fallback    *Fallback     `json:"fallback,omitempty"`   // the challenger failed, and the champion answered
 	Budget      Budget        `json:"budget"`
 	Receivers   []FixReceiver `json:"receivers"`

@@ -11,10 +11,20 @@ import (
 // goes the same way, and all workers agree where their clocks do not.
 func (p *Plan) Challenged(session, capture string, stored time.Time) bool {
 	s := p.Challenger
-	if s == nil || s.Stopped != nil || stored.Before(s.Since) || !stored.Before(s.Until) {
-		return false
+	return s.assigns(stored) && place(s.ID, session, capture) < s.shareAt(stored)
+}
+
+// Experiment is the split's id for captures of either arm, those stored while it was on, and "" for all others.
+func (p *Plan) Experiment(stored time.Time) string {
+	if !p.Challenger.assigns(stored) {
+		return ""
 	}
-	return place(s.ID, session, capture) < s.shareAt(stored)
+	return p.Challenger.ID
+}
+
+// assigns reports whether the split has a word in who answers captures stored then. One that was stopped has none any more.
+func (s *Split) assigns(stored time.Time) bool {
+	return s != nil && s.Stopped == nil && !stored.Before(s.Since) && stored.Before(s.Until)
 }
 
 // Shadowed reports likewise whether the shadow answers a capture as well.

@@ -204,3 +204,27 @@ func BenchmarkChallenged(b *testing.B) {
 		p.Challenged("session-00000001", "capture", noon)
 	}
 }
+
+// TestExperimentIsOfTheStreamsTime: it names the captures among which Challenged chooses, whenever they are located.
+func TestExperimentIsOfTheStreamsTime(t *testing.T) {
+	t.Parallel()
+	p := split(t, 30)
+	s := p.Challenger
+	for name, c := range map[string]struct {
+		stored time.Time
+		want   string
+	}{
+		"before": {s.Since.Add(-1), ""}, "first": {s.Since, s.ID}, "last": {s.Until.Add(-1), s.ID}, "after": {s.Until, ""},
+	} {
+		if got := p.Experiment(c.stored); got != c.want {
+			t.Errorf("%s: experiment %q, want %q", name, got, c.want)
+		}
+	}
+	must(t, p.StopSplit("enough", by("ops")))
+	if got := p.Experiment(s.Since); got != "" || p.Challenged("any", "", s.Since) {
+		t.Errorf("experiment %q of a split that was stopped", got)
+	}
+	if got := promoted(t, "grid").Experiment(noon); got != "" {
+		t.Errorf("experiment %q without a split", got)
+	}
+}

@@ -29,7 +29,6 @@ type Models interface {
 type Set struct {
 	Champion, Challenger, Shadow Model
 	Plan                         rollout.Plan // zero: none
-	Experiment                   string       // the id of the split that runs; "": none
 }
 
 // Options are what a manager needs. Plans, Check, Event and Observer may be nil.

@@ -65,11 +65,6 @@ func wanted(plan *rollout.Plan, fallback want, stopped string, now time.Time) (w
 	if s := plan.Challenger; s != nil && s.Stopped == nil && s.ID != stopped && now.Before(s.Until.Add(grace)) {
 		wants[Challenger] = wantOf(s.Arm)
 		until = s.Until.Add(grace)
-		for _, change := range []time.Time{s.Until, s.Since} { // when the experiment's name changes
-			if now.Before(change) {
-				until = change
-			}
-		}
 	}
 	if s := plan.Shadow; s.Running(now) {
 		wants[Shadow] = wantOf(s.Arm)
@@ -82,11 +77,3 @@ func wanted(plan *rollout.Plan, fallback want, stopped string, now time.Time) (w
 
 // grace is how long a challenger stays after its split has ended, for captures that were stored before and are delivered late.
 const grace = 10 * time.Minute
-
-// experiment is the id of the split that runs at a moment, by the worker's clock.
-func experiment(plan *rollout.Plan, now time.Time) string {
-	if s := plan.Challenger; s.Running(now) && !now.Before(s.Since) {
-		return s.ID
-	}
-	return ""
-}

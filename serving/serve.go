@@ -7,11 +7,10 @@ import (
 
 // served is what the worker is to be told, and what it was told last.
 type served struct {
-	plan           rollout.Plan
-	planned        int
-	told           seats
-	toldBy         int // the plan
-	toldExperiment string
+	plan    rollout.Plan
+	planned int
+	told    seats
+	toldBy  int // the plan
 }
 
 // seats are who serves at the posts.
@@ -27,10 +26,10 @@ func (m *Manager) seats() (s seats) {
 // serve tells the worker who serves, if that has changed, or the plan has. Before there is a champion there is nothing to tell.
 func (m *Manager) serve() error {
 	now, last := m.seats(), &m.served
-	set := Set{Plan: last.plan, Experiment: experiment(&last.plan, m.now())}
-	if now[0] == nil || now == last.told && last.toldBy == last.planned && last.toldExperiment == set.Experiment {
+	if now[0] == nil || now == last.told && last.toldBy == last.planned {
 		return nil
 	}
+	set := Set{Plan: last.plan}
 	set.Champion = now[0].model
 	if now[1] != nil {
 		set.Challenger = now[1].model
@@ -52,7 +51,7 @@ func (m *Manager) serve() error {
 		}
 		m.observe(func(o Observer) { o.Serving(name, info) })
 	}
-	last.told, last.toldBy, last.toldExperiment = now, last.planned, set.Experiment
+	last.told, last.toldBy = now, last.planned
 	return nil
 }
 

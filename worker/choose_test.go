@@ -40,7 +40,7 @@ func TestChallengerServesItsShare(t *testing.T) {
 	challenger := version("2")
 	stored := time.Unix(1_700_000_000, 0)
 	b.serve(t, Serving{
-		Champion: b.model, Challenger: challenger, Experiment: "two",
+		Champion: b.model, Challenger: challenger, Experiment: always("two"),
 		Challenged: func(session, id string, at time.Time) bool {
 			return session == "theirs" && id != "" && at.Equal(stored)
 		},
@@ -64,6 +64,35 @@ func TestChallengerServesItsShare(t *testing.T) {
 	}
 	if codes := heard.all(); codes != "" || len(heard.codes) != 1 {
 		t.Errorf("told of %q", heard.codes)
+	}
+}
+
+// TestExperimentIsOfTheTimeOfStoring: the one that the capture was assigned in, not the one that runs now.
+func TestExperimentIsOfTheTimeOfStoring(t *testing.T) {
+	b := start(t, nil)
+	until := time.Unix(1_700_000_000, 0)
+	b.serve(t, Serving{Champion: b.model, Shadow: version("2"), Shadowed: every, Experiment: func(stored time.Time) string {
+		if stored.Before(until) {
+			return "early"
+		}
+		return ""
+	}})
+	for stored, want := range map[time.Time]string{until.Add(-1): "early", until: ""} {
+		var id string
+		d := &fakeDelivery{
+			message: Message{Subject: "captures.net.st", NumDelivered: 1, Stored: stored, Data: capture(t, func(c *messages.Capture) { id = c.ID })},
+			ended:   make(chan verb, 1), extended: make(chan struct{}, 1),
+		}
+		b.source.captures <- d
+		if v := <-d.ended; v.name != "ack" {
+			t.Fatalf("ended with %+v", v)
+		}
+		eventually(t, "the shadow's fix", func() bool { return b.publisher.has("fixes.shadow.net.st/" + id) })
+		for _, subject := range []string{"fixes.net.st/", "fixes.shadow.net.st/"} {
+			if got := b.publisher.fix(t, subject+id).Experiment; got != want {
+				t.Errorf("%s: experiment %q of a capture stored %v, want %q", subject, got, stored, want)
+			}
+		}
 	}
 }
 
@@ -96,7 +125,7 @@ func TestChallengerThatFails(t *testing.T) {
 			b := start(t, func(_ *bench, o *Options) { o.Challenged = heard.challenged })
 			challenger := version("2")
 			c.spoil(challenger)
-			b.serve(t, Serving{Champion: b.model, Challenger: challenger, Challenged: every, Experiment: "x"})
+			b.serve(t, Serving{Champion: b.model, Challenger: challenger, Challenged: every, Experiment: always("x")})
 			fix := b.fixOf(t, nil)
 			if fix.Arm != messages.ArmChampion || fix.Model != b.model.Identity() || fix.Experiment != "x" || fix.Fallback == nil {
 				t.Fatalf("the fix is by %s %+v, fallback %+v", fix.Arm, fix.Model, fix.Fallback)

@@ -32,7 +32,7 @@ func (l *lane) newFix(j *job, place geo.Position, covariance geo.Covariance, ell
 		Confidence: known(j.prediction.Confidence),
 		Model:      j.seat.identity,
 		Arm:        j.seat.arm.name,
-		Experiment: j.set.Experiment,
+		Experiment: j.set.experiment(j.message.Stored),
 		Fallback:   j.fallback,
 		Budget:     messages.Budget{Propagation: j.budget.Propagation, Source: j.budget.Source},
 		Receivers:  receivers(&j.capture, &j.prediction),

@@ -20,16 +20,16 @@ type Serving struct {
 	// stored is when the stream stored the capture, so that a capture delivered again is chosen alike.
 	Challenged, Shadowed func(session, captureID string, stored time.Time) bool
 
-	Experiment string // names the split in the fixes made while it runs; 1 to 64 of A-Z a-z 0-9 _ -, or nothing
+	// Experiment names, in the fixes, the split among whose captures Challenged chooses: 1 to 64 of A-Z a-z 0-9 _ -, or "" for
+	// captures of none; nil: of none. It goes by the time that Challenged goes by, so that each fix of an experiment is of one of
+	// its arms, and none is missing.
+	Experiment func(stored time.Time) string
 }
 
 // Validate refuses what cannot be served.
 func (s *Serving) Validate() error {
 	if s.Champion == nil {
 		return errors.New("there is no champion")
-	}
-	if s.Experiment != "" {
-		return messages.ValidateToken("experiment", s.Experiment)
 	}
 	return nil
 }
@@ -44,6 +44,14 @@ type set struct {
 type seat struct {
 	*engine
 	arm *arm
+}
+
+// experiment is that of a capture.
+func (s *set) experiment(stored time.Time) string {
+	if s.Experiment == nil {
+		return ""
+	}
+	return s.Experiment(stored)
 }
 
 // seats are those that are taken.

@@ -20,6 +20,9 @@ func version(v string) *fakeModel {
 func every(string, string, time.Time) bool { return true }
 func none(string, string, time.Time) bool  { return false }
 
+// always is the experiment of every capture.
+func always(id string) func(time.Time) string { return func(time.Time) string { return id } }
+
 // fixOf sends a capture and gives its fix.
 func (b *bench) fixOf(t *testing.T, change func(*messages.Capture)) *messages.Fix {
 	t.Helper()
@@ -153,7 +156,6 @@ func TestServeRefuses(t *testing.T) {
 	good := version("good")
 	for want, s := range map[string]Serving{
 		"there is no champion": {},
-		"experiment":           {Champion: b.model, Experiment: "a b"},
 		"the champion":         {Champion: bad},
 		"the challenger":       {Champion: good, Challenger: bad},
 		"the shadow":           {Champion: good, Shadow: bad},

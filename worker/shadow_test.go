@@ -14,7 +14,7 @@ import (
 func TestShadowFollows(t *testing.T) {
 	b := start(t, nil)
 	shadow := version("2")
-	b.serve(t, Serving{Champion: b.model, Shadow: shadow, Experiment: "look", Shadowed: func(session, id string, _ time.Time) bool {
+	b.serve(t, Serving{Champion: b.model, Shadow: shadow, Experiment: always("look"), Shadowed: func(session, id string, _ time.Time) bool {
 		return session == "both" && id != ""
 	}})
 	alone := b.fixOf(t, nil)

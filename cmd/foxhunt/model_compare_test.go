@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -398,5 +399,46 @@ func TestModelCompareAfterAShareChanged(t *testing.T) {
 	}
 	if got := c.planned(&plan); got.champion.Model != "nats:net@2" || got.challenger.Model != "nats:net@3" || !got.running(time.Now()) {
 		t.Errorf("the challenger and its shadow: %+v", got)
+	}
+}
+
+// TestModelCompareBorders: what is located within an experiment and was stored before it is of none, and no reason for a warning.
+func TestModelCompareBorders(t *testing.T) {
+	t.Parallel()
+	began := time.Now().Add(-time.Hour)
+	now := trial{id: "x", from: began, until: began.Add(30 * time.Minute)}
+	r := rand.New(rand.NewPCG(1, 1))
+	for name, c := range map[string]struct {
+		at         time.Duration
+		experiment string
+		warned     bool
+	}{
+		"stored before": {settleTime / 2, "", false}, "stored after": {30*time.Minute + settleTime, "", false},
+		"of none": {10 * time.Minute, "", true}, "of another": {settleTime / 2, "y", true},
+	} {
+		for _, arm := range []string{messages.ArmChallenger, messages.ArmShadow} {
+			command := comparison{armA: messages.ArmChampion, armB: arm, settle: settleTime}
+			collector := compare.New(compare.Options{A: messages.ArmChampion, B: messages.ArmChallenger, Experiment: "x"})
+			for _, experiment := range []string{"x", c.experiment} {
+				fix := armFix(r, messages.NewCaptureID(), "s", experiment, 0)
+				challenged := *fix
+				challenged.Arm, challenged.Experiment = messages.ArmChallenger, "x"
+				for _, f := range []*messages.Fix{fix, &challenged} {
+					body, err := f.Encode("")
+					if err != nil {
+						t.Fatal(err)
+					}
+					command.add(collector, now, jetstream.FixMessage{Subject: "fixes.net.st", Body: body, Timestamp: began.Add(c.at)})
+				}
+			}
+			report, err := collector.Report()
+			if err != nil {
+				t.Fatal(err)
+			}
+			warned := slices.ContainsFunc(report.Warnings, func(w compare.Warning) bool { return w.Code == compare.WarnElsewhere })
+			if want := c.warned || name == "stored before" && arm == messages.ArmShadow; warned != want {
+				t.Errorf("%s, %s: warned %v, want %v", name, arm, warned, want)
+			}
+		}
 	}
 }

@@ -162,14 +162,16 @@ func (c *comparison) read(ctx context.Context, t trial) (*compare.Report, error)
 	return collector.Report()
 }
 
-// add takes a fix from the stream. What comes after an experiment's end is of no experiment, and nothing to wonder at.
+// add takes a fix from the stream. What was stored before an experiment, or after it, is of none, and nothing to wonder at.
 func (c *comparison) add(to *compare.Collector, t trial, message jetstream.FixMessage) {
 	fix, err := messages.DecodeFix(message.ContentType, message.Body)
 	if err != nil {
 		c.log.Debug("something that is no fix was published among the fixes", "subject", message.Subject, "error", err)
 		return
 	}
-	if fix.Experiment == "" && !t.until.IsZero() && message.Timestamp.After(t.until) {
+	early := c.armB == messages.ArmChallenger && message.Timestamp.Before(t.from.Add(c.settle))
+	late := !t.until.IsZero() && message.Timestamp.After(t.until)
+	if fix.Experiment == "" && (early || late) {
 		return
 	}
 	to.Add(fix, messages.IsShadow(message.Subject))
