@@ -77,6 +77,23 @@ redis() {
 	END
 }
 
+# Containers run as whoever owns the secrets: who .env says, from the first time on; that is yourself, or nobody in particular
+# where you are root.
+owner=$(sed -n 's/^SITE_USER=//p' ../.env 2>/dev/null | tail -n 1 | tr -d "\"'")
+[ -n "$owner" ] || {
+	owner=$(id -u):$(id -g)
+	[ "$(id -u)" != 0 ] || owner=65532:65532
+	echo "SITE_USER=$owner" >>../.env
+}
+case $owner in
+[0-9]*:[0-9]*) ;;
+*) fail "SITE_USER in .env is $owner; want numbers of a user and a group, such as 1000:1000" ;;
+esac
+case $(id -u) in
+0 | "${owner%%:*}") ;;
+*) [ "${owner%%:*}" = 0 ] || fail "this site's user is $owner, as .env says: run this as that user, or as root" ;; # 0: rootless Docker
+esac
+
 mkdir -p "$folder/tls"
 for name in worker exporter gateway operator system dashboard simulator; do key $name; done
 make users.conf users
@@ -86,10 +103,4 @@ make grafana.password random
 make redis.password random
 make redis.acl redis
 
-# Containers run as whoever owns the secrets: yourself, or nobody in particular where you are root.
-owner=$(id -u):$(id -g)
-if [ "$(id -u)" = 0 ]; then
-	owner=65532:65532
-	chown -R "$owner" "$folder"
-fi
-grep -qs '^SITE_USER=' ../.env || echo "SITE_USER=$owner" >>../.env
+[ "$(id -u)" != 0 ] || chown -R "$owner" "$folder"

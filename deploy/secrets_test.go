@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -16,11 +17,16 @@ import (
 func makeSite(t testing.TB) (folder string) {
 	t.Helper()
 	folder = t.TempDir()
+	copySite(t, folder)
+	runSecrets(t, folder)
+	return folder
+}
+
+func copySite(t testing.TB, folder string) {
+	t.Helper()
 	for _, path := range []string{"deploy/nats", "deploy/docker", "deploy/prometheus", "deploy/secrets.sh"} {
 		copyTo(t, folder, path)
 	}
-	runSecrets(t, folder)
-	return folder
 }
 
 // copyTo copies a file or a folder of the project, without secrets that somebody made there.
@@ -60,6 +66,34 @@ func runSecrets(t testing.TB, folder string) (out string) {
 		t.Fatalf("secrets.sh: %v\n%s", err, text)
 	}
 	return string(text)
+}
+
+// TestSecretsOfAnotherUser runs the script in a site whose containers run as somebody else: root leaves them what they can read,
+// and anybody else is told whose they are.
+func TestSecretsOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	site := t.TempDir()
+	copySite(t, site)
+	write(t, filepath.Join(site, ".env"), "NATS_LISTEN=0.0.0.0:4222\nSITE_USER=12345:23456\n")
+	if os.Getuid() == 0 {
+		runSecrets(t, site)
+		info, err := os.Stat(filepath.Join(site, "deploy/secrets/worker.nk"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := info.Sys().(*syscall.Stat_t); s.Uid != 12345 || s.Gid != 23456 {
+			t.Errorf("secrets are %d:%d's", s.Uid, s.Gid)
+		}
+	} else if out, err := exec.Command(filepath.Join(site, "deploy/secrets.sh")).CombinedOutput(); err == nil || !strings.Contains(string(out), "run this as that user") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if env := readFile(t, filepath.Join(site, ".env")); strings.Count(env, "SITE_USER=") != 1 || !strings.Contains(env, "=12345:23456\n") {
+		t.Errorf(".env is %q", env)
+	}
+	write(t, filepath.Join(site, ".env"), "SITE_USER=me\n")
+	if out, err := exec.Command(filepath.Join(site, "deploy/secrets.sh")).CombinedOutput(); err == nil || !strings.Contains(string(out), "SITE_USER in .env is me") {
+		t.Errorf("with a name: %v\n%s", err, out)
+	}
 }
 
 // TestSecrets runs the script twice: what it makes can be read by its owner alone, and stays.
