@@ -30,6 +30,7 @@ func BenchmarkCosts(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			worker := c.Services["worker"]
 			worker.Command = append(worker.Command, "--bundles=loadtest.load")
+			worker.Scale = 1
 			c.Services["worker"] = worker
 			s := newStack(b, c)
 			if name == "cluster" {

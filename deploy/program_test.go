@@ -89,7 +89,7 @@ func TestCommands(t *testing.T) {
 	base, cluster := readCompose(t, "../docker-compose.yml", siteUser), readCompose(t, "cluster.yml", siteUser)
 	commands := 0
 	for name, s := range base.Services {
-		if s.Build.Dockerfile == "" {
+		if !s.runsFoxhunt() {
 			continue
 		}
 		commands++

@@ -30,8 +30,7 @@ func TestCompose(t *testing.T) {
 	for _, name := range []string{"worker", "exporter", "gateway", "simulator"} {
 		s.up(t, name)
 	}
-	second := s.add(t, "worker") // --scale worker=2
-	s.waitHealthy(t, second)
+	second := s.running["worker"][1]
 	token := readFile(t, filepath.Join(s.site, "deploy/secrets/gateway.token"))
 
 	if status, body := s.predict(t, "wrong"); status != http.StatusUnauthorized {

@@ -63,7 +63,8 @@ func newStack(t testing.TB, c compose) *stack {
 	return s
 }
 
-// up starts a service after what it waits for, as compose does, and waits until its health check says yes.
+// up starts a service after what it waits for, as often as its file says, as compose does, and waits until its health check
+// says yes.
 func (s *stack) up(t testing.TB, name string) {
 	t.Helper()
 	if len(s.running[name]) > 0 || name == "volumes" { // the folders are this user's already
@@ -72,7 +73,9 @@ func (s *stack) up(t testing.TB, name string) {
 	for _, other := range slices.Sorted(maps.Keys(s.services[name].DependsOn)) {
 		s.up(t, other)
 	}
-	s.waitHealthy(t, s.add(t, name))
+	for range max(1, s.services[name].Scale) {
+		s.waitHealthy(t, s.add(t, name))
+	}
 }
 
 // add starts one more process of a service.
@@ -82,7 +85,7 @@ func (s *stack) add(t testing.TB, name string) *instance {
 	i := &instance{name: name, root: t.TempDir(), ended: make(chan struct{}), health: service.Healthcheck.Test}
 	s.mount(t, i, service)
 	args := append(slices.Clone(service.Entrypoint), service.Command...)
-	if len(service.Entrypoint) == 0 && service.Build.Dockerfile != "" {
+	if len(service.Entrypoint) == 0 && service.runsFoxhunt() {
 		args = append([]string{"foxhunt"}, args...) // the image's
 	}
 	for k := range args {
