@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -49,10 +50,11 @@ func TestReloadGap(t *testing.T) {
 		rate = *gapRate
 	}
 	t.Logf("%.0f captures/s", rate)
+	var all reloadTimes
 	for i := range reloads {
-		version := []string{"2", "1"}[i%2]
-		h.measureReload(t, s, process, rate, version)
+		all.add(h.measureReload(t, s, process, rate, []string{"2", "1"}[i%2]))
 	}
+	t.Logf("%d reloads together: %s", reloads, all)
 	if n := h.stored(t, jetstream.StreamDead); n != 0 {
 		t.Errorf("%d dead letters", n)
 	}
@@ -66,8 +68,21 @@ func (t *traffic) halfOfWhatItCan(b testing.TB) float64 {
 	return 2000 / time.Since(began).Seconds() / 2
 }
 
+// reloadTimes are how long fixes took: of captures due in the time before a reload, around it, and in the second around the
+// switch from one model to the other.
+type reloadTimes struct{ before, around, at []time.Duration }
+
+func (r *reloadTimes) add(more reloadTimes) {
+	r.before, r.around, r.at = append(r.before, more.before...), append(r.around, more.around...), append(r.at, more.at...)
+}
+
+func (r reloadTimes) String() string {
+	return fmt.Sprintf("p50, p95, p99 and longest %s before, %s around the reload, %s in the second around the switch",
+		spread(r.before), spread(r.around), spread(r.at))
+}
+
 // measureReload sends captures before, during and after a change of the champion.
-func (h *house) measureReload(t *testing.T, s *traffic, process *workerProcess, rate float64, version string) {
+func (h *house) measureReload(t *testing.T, s *traffic, process *workerProcess, rate float64, version string) reloadTimes {
 	span := gapTime()
 	n := int(rate * 3 * span.Seconds())
 	changed := make(chan [2]time.Time, 1)
@@ -93,9 +108,11 @@ func (h *house) measureReload(t *testing.T, s *traffic, process *workerProcess, 
 		}
 		return some
 	}
-	t.Logf("to version %s in %v: %s before; %s around the reload; %s in the second around the switch", version, switched.Sub(begun).Round(time.Millisecond),
-		spread(between(begun.Add(-span), begun)), spread(between(begun.Add(-span/4), begun.Add(span*3/4))),
-		spread(between(switched.Add(-500*time.Millisecond), switched.Add(500*time.Millisecond))))
+	times := reloadTimes{
+		between(begun.Add(-span), begun), between(begun.Add(-span/4), begun.Add(span*3/4)),
+		between(switched.Add(-500*time.Millisecond), switched.Add(500*time.Millisecond)),
+	}
+	t.Logf("to version %s in %v: %v", version, switched.Sub(begun).Round(time.Millisecond), times)
 	if len(fixes) != n {
 		t.Errorf("%d fixes of %d captures", len(fixes), n)
 	}
@@ -104,6 +121,7 @@ func (h *house) measureReload(t *testing.T, s *traffic, process *workerProcess, 
 			t.Errorf("a fix of version %q", f.version)
 		}
 	}
+	return times
 }
 
 // spread writes percentiles.
@@ -111,12 +129,12 @@ func spread(all []time.Duration) string {
 	if len(all) == 0 {
 		return "none"
 	}
-	slices.Sort(all)
+	all = slices.Sorted(slices.Values(all))
 	var text []string
 	for _, q := range []float64{0.5, 0.95, 0.99, 1} {
 		text = append(text, all[int(q*float64(len(all)-1))].Round(100*time.Microsecond).String())
 	}
-	return "p50, p95, p99, max " + strings.Join(text, ", ")
+	return strings.Join(text, ", ")
 }
 
 // deliver publishes n captures at a rate and returns what became of each.
