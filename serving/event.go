@@ -12,14 +12,27 @@ func (m *Manager) tellEvents(ctx context.Context) {
 	for {
 		select {
 		case e := <-m.events:
-			if m.o.Event != nil {
-				telling, end := lasting(ctx)
-				m.o.Event(telling, e)
-				end()
-			}
+			m.tell(ctx, e)
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// tell has an event published. One that the end of ctx cut off waits for Run, if that is still to come.
+func (m *Manager) tell(ctx context.Context, e rollout.Event) {
+	if m.o.Event == nil {
+		return
+	}
+	telling, end := lasting(ctx)
+	defer end()
+	err := m.o.Event(telling, e)
+	if err == nil {
+		return
+	}
+	m.o.Log.Warn("an event could not be told to the fleet", "kind", e.Kind, "sentence", e.Sentence, "error", err)
+	if telling.Err() != nil {
+		m.queue(e)
 	}
 }
 
@@ -36,11 +49,18 @@ func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 	return longer, func() { stop(); cancel() }
 }
 
-func (m *Manager) event(e rollout.Event) {
+// event has the fleet told of what happened, and reports whether it will be: of those that wait there is a bound.
+func (m *Manager) event(e rollout.Event) bool {
 	e.V, e.At, e.By = 1, m.now().UTC().Truncate(time.Millisecond), m.o.Worker
+	return m.queue(e)
+}
+
+func (m *Manager) queue(e rollout.Event) bool {
 	select {
 	case m.events <- e:
+		return true
 	default:
 		m.o.Log.Warn("an event is not told: too many wait", "kind", e.Kind, "sentence", e.Sentence)
+		return false
 	}
 }

@@ -24,6 +24,7 @@ type entry struct {
 	value    []byte
 	revision uint64
 	away     error
+	mute     error // what is put is stored, and this is all that is heard of it
 	changed  chan struct{}
 }
 
@@ -47,7 +48,7 @@ func (e *entry) Put(_ context.Context, value []byte, revision uint64) (uint64, e
 	e.value, e.revision = value, e.revision+1
 	close(e.changed)
 	e.changed = make(chan struct{})
-	return e.revision, nil
+	return e.revision, e.mute
 }
 
 func (e *entry) setAway(err error) {
@@ -112,6 +113,7 @@ type bench struct {
 	follows  bool
 	stops    int
 	events   []rollout.Event
+	deaf     chan struct{} // events wait for its end, or for their own
 	hold     chan struct{} // loads wait for it, or for their end
 	holding  chan struct{} // one waits
 	refuses  error         // of the worker
@@ -227,10 +229,21 @@ func newBench(t *testing.T, change func(*bench, *Options)) *bench {
 	o := Options{
 		Worker: "w", Default: registry.Ref{Kind: registry.KindBuiltin, Name: "grid"}, Plans: rollout.NewStore(b.entry), Models: b,
 		Check: b.check, Load: b.load, Serve: b.serve, Poll: 5 * time.Millisecond, Observer: b, Log: slog.New(slog.DiscardHandler),
-		Event: func(_ context.Context, e rollout.Event) {
+		Event: func(ctx context.Context, e rollout.Event) error {
+			b.mu.Lock()
+			deaf := b.deaf
+			b.mu.Unlock()
+			if deaf != nil {
+				select {
+				case <-deaf:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.events = append(b.events, e)
+			return nil
 		},
 	}
 	if change != nil {
@@ -326,4 +339,10 @@ func (b *bench) told(kind string) (n int) {
 		}
 	}
 	return n
+}
+
+func (e *entry) setMute(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.mute = err
 }

@@ -148,10 +148,9 @@ func (m *Manager) fail(ctx context.Context, p *post, tag string, err error) {
 	if len(m.told) > 1000 {
 		clear(m.told)
 	}
-	m.told[told] = true
 	m.observe(func(o Observer) { o.Failed(t.Code) })
 	m.o.Log.Error("a model is refused; what serves stays", args...)
-	m.event(rollout.Event{Kind: rollout.EventRefused, Model: p.wanted.ref, Digest: p.wanted.digest, Code: t.Code,
+	m.told[told] = m.event(rollout.Event{Kind: rollout.EventRefused, Model: p.wanted.ref, Digest: p.wanted.digest, Code: t.Code,
 		Sentence: fmt.Sprintf("%s is refused as the %s of %s: %s", p.wanted.ref, p.name, m.o.Worker, t.Reason)})
 }
 

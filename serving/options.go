@@ -47,8 +47,10 @@ type Options struct {
 	// closed after it has returned.
 	Serve func(Set) error
 
-	Poll     time.Duration // how often references that may come to mean another model are looked at; default: DefaultPoll
-	Event    func(context.Context, rollout.Event)
+	Poll time.Duration // how often references that may come to mean another model are looked at; default: DefaultPoll
+	// Event tells the fleet; it tries again until ctx ends, however long NATS is away. What it could not tell by then is kept
+	// for Run where Start ends.
+	Event    func(ctx context.Context, e rollout.Event) error
 	Observer Observer
 	Log      *slog.Logger
 }

@@ -10,9 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"time"
 
-	"foxhunt/jetstream"
 	"foxhunt/metrics"
 	"foxhunt/model"
 	"foxhunt/model/golden"
@@ -28,7 +26,7 @@ type workerModels struct {
 	*modelStore
 	options *modelOptions
 	runtime *model.Runtime
-	conn    *jetstream.Conn
+	publish func(ctx context.Context, kind string, body []byte) error // an event
 	worker  *worker.Worker
 	log     *slog.Logger
 	kills   map[string]int // by a model's digest: its checks that were killed, in a row
@@ -46,7 +44,7 @@ func (p *workerProcess) newManager(runtime *model.Runtime) error {
 		return err
 	}
 	w := &workerModels{
-		modelStore: &modelStore{folder: o.folder, sources: from}, options: o, runtime: runtime, conn: p.conn, worker: p.worker, log: p.log,
+		modelStore: &modelStore{folder: o.folder, sources: from}, options: o, runtime: runtime, publish: p.conn.PublishEvent, worker: p.worker, log: p.log,
 		kills: map[string]int{},
 	}
 	p.models = serving.New(serving.Options{
@@ -131,19 +129,13 @@ func predictorOf(m serving.Model) worker.Predictor {
 	return predictor{m.(*model.Model)}
 }
 
-// eventTime is how long an event is tried to be stored.
-const eventTime = 30 * time.Second
-
-func (w *workerModels) event(ctx context.Context, e rollout.Event) {
-	ctx, cancel := context.WithTimeout(ctx, eventTime)
-	defer cancel()
+// event tells the fleet of an event, as long as it takes.
+func (w *workerModels) event(ctx context.Context, e rollout.Event) error {
 	body, err := json.Marshal(e)
-	if err == nil {
-		err = w.conn.PublishEvent(ctx, e.Kind, body)
-	}
 	if err != nil {
-		w.log.Warn("an event could not be told to the fleet", "kind", e.Kind, "sentence", e.Sentence, "error", err)
+		return err
 	}
+	return w.publish(ctx, e.Kind, body)
 }
 
 // modelStore is the registry's store, which is opened when a model that is not built in is asked for: a worker with none
