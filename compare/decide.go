@@ -76,7 +76,7 @@ func (o *Outcome) judge(j *judgement, level float64, unit string) {
 	if m.good == less {
 		worst = high
 	}
-	o.Change, o.Low, o.High, o.Limit = number(m.change(d.value())), number(m.change(low)), number(m.change(high)), m.change(limit)
+	o.Change, o.Low, o.High, o.Limit = number(m.change(d.value())), m.end(low), m.end(high), m.change(limit)
 	o.Holds = (worst-limit)*float64(m.good) > 0
 	o.Sentence = fmt.Sprintf("%s (%s to %s, %.3g %%); must stay %s %s", m.changeText(m.change(d.value())), m.changeText(m.change(low)), m.changeText(m.change(high)),
 		100*level, side(m.good), m.changeText(o.Limit))

@@ -118,7 +118,7 @@ func (r *Report) compare(ofA, ofB []observation) {
 			p := j.difference.p()
 			c.P = number(p)
 			low, high := j.difference.interval(1 - Alpha)
-			c.Low, c.High = number(m.change(low)), number(m.change(high))
+			c.Low, c.High = m.end(low), m.end(high)
 			judged, at, ps = append(judged, j), append(at, len(r.Measures)), append(ps, p)
 			r.judged[m.name] = j
 		}
@@ -145,6 +145,14 @@ func (m *measure) figure(e *estimate) Figure {
 		f.Low, f.High = number(m.shown(low)), number(m.shown(high))
 	}
 	return f
+}
+
+// end is the end of an interval as a change; nil where the data set none, which a ratio would show as -100 %.
+func (m *measure) end(x float64) *float64 {
+	if math.IsInf(x, 0) {
+		return nil
+	}
+	return number(m.change(x))
 }
 
 // number is x for JSON, which has no infinity.

@@ -113,7 +113,7 @@ func flowRules() []Rule {
 			"foxhunt dead ls; docs/messages.md explains each reason; foxhunt dead replay once it is mended"},
 		{"model_plan", "Can the plan of which model serves be followed?",
 			"Workers that run go on with the plan before; those that start wait.",
-			"foxhunt model plan says what is wrong; if a later foxhunt wrote it, update this one; else nats kv history and nats kv put bring an earlier one back"},
+			"foxhunt model plan says what is wrong; if a later version wrote it, update this one; else nats kv history and nats kv put bring an earlier one back"},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -54,9 +55,18 @@ func TestHelp(t *testing.T) {
 			continue
 		}
 		for example := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
-			checkExample(t, c, strings.Fields(example))
+			checkExample(t, c, shellWords(example))
 		}
 	}
+}
+
+// shellWords splits a line as a shell does: what is quoted is one word.
+func shellWords(line string) (words []string) {
+	quoted := regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`)
+	for _, word := range quoted.FindAllString(line, -1) {
+		words = append(words, strings.Trim(word, `'"`))
+	}
+	return words
 }
 
 func checkExample(t *testing.T, c *cobra.Command, words []string) {
@@ -81,7 +91,7 @@ func checkExample(t *testing.T, c *cobra.Command, words []string) {
 // TestFlagsFromEnvironment sets every flag of every command by its variable.
 func TestFlagsFromEnvironment(t *testing.T) {
 	values := map[string]string{"string": "x", "int": "7", "int64": "7", "uint64": "7", "float64": "0.25", "duration": "7s",
-		"bool": "true", "stringToString": "[a=1us]", "stringSlice": "[a.b]"}
+		"bool": "true", "stringToString": "[a=1us]", "stringSlice": "[a.b]", "percent": "7%"}
 	for _, c := range commands(newRoot()) {
 		c.InheritedFlags() // gathers the flags
 		c.Flags().VisitAll(func(f *pflag.Flag) {

@@ -54,22 +54,33 @@ The file needs no training, takes any number of receivers from 2 to 32, and is t
 func newModelInfo() *cobra.Command {
 	var runtimePath string
 	var asJSON bool
+	var finder modelFinder
 	cmd := &cobra.Command{
-		Use:     "info [grid | FILE]",
-		Short:   "Show a model's name, digest, inputs, outputs and contract",
-		Example: "  foxhunt model info grid --json",
-		Args:    cobra.MaximumNArgs(1),
+		Use:   "info [MODEL]",
+		Short: "Show a model's name, digest, inputs, outputs and contract",
+		Long: `Show a model's name, digest, inputs, outputs and contract.
+
+The model is grid (the default one), a file or a folder, models:/NAME@ALIAS of an MLflow server, or nats:NAME of
+NATS's object store.`,
+		Example: `  foxhunt model info grid --json
+  foxhunt model info nats:net@3`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := "grid"
 			if len(args) == 1 {
 				name = args[0]
 			}
+			path, sidecar, done, err := finder.find(cmd.Context(), name, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			defer done()
 			runtime, err := startRuntime(runtimePath)
 			if err != nil {
 				return err
 			}
 			defer runtime.Stop()
-			m, err := loadModel(runtime, name)
+			m, err := loadModelWith(runtime, path, model.Options{OptimizedDir: modelCache(), Sidecar: sidecar})
 			if err != nil {
 				return err
 			}
@@ -82,6 +93,7 @@ func newModelInfo() *cobra.Command {
 			return printModel(cmd.OutOrStdout(), m.Info())
 		},
 	}
+	finder.register(cmd.Flags())
 	cmd.Flags().StringVar(&runtimePath, "onnxruntime", "", "ONNX Runtime's shared library (default: what make brought into .cache)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return cmd

@@ -21,6 +21,7 @@ import (
 // modelCheck is what the command is told.
 type modelCheck struct {
 	loading
+	finder            modelFinder
 	runtime, contract string
 	timeout           time.Duration
 	asJSON            bool
@@ -31,14 +32,18 @@ type modelCheck struct {
 func newModelCheck() *cobra.Command {
 	var o modelCheck
 	cmd := &cobra.Command{
-		Use:   "check [grid | FILE]",
+		Use:   "check [MODEL]",
 		Short: "Try whether a model may serve, rule by rule",
 		Long: `Try whether a model may serve, rule by rule.
 
 The model is loaded and run on built-in captures, and on the golden vectors that it carries. Workers do the same, by
-this very command in a process of its own, before they load a model. The exit code is 1 where the model breaks a rule.`,
-		Example: "  foxhunt model check grid",
-		Args:    cobra.MaximumNArgs(1),
+this very command in a process of its own, before they load a model. The exit code is 1 where the model breaks a rule.
+
+The model is grid (the default one), a file or a folder, models:/NAME@ALIAS of an MLflow server, or nats:NAME of
+NATS's object store.`,
+		Example: `  foxhunt model check net.onnx
+  foxhunt model check nats:net@3`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := "grid"
 			if len(args) == 1 {
@@ -49,7 +54,12 @@ this very command in a process of its own, before they load a model. The exit co
 					return err
 				}
 			}
-			report, err := o.run(cmd.Context(), name)
+			path, sidecar, done, err := o.finder.find(cmd.Context(), name, cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			defer done()
+			report, err := o.run(cmd.Context(), name, path, sidecar)
 			if err != nil {
 				return err
 			}
@@ -65,6 +75,7 @@ this very command in a process of its own, before they load a model. The exit co
 	}
 	flags := cmd.Flags()
 	o.register(flags)
+	o.finder.register(flags)
 	flags.StringVar(&o.contract, "contract", "", "file of the contract, for a model that carries none (default: FILE.contract.json)")
 	flags.DurationVar(&o.timeout, "timeout", time.Minute, "how long the check may take")
 	flags.StringVar(&o.runtime, "onnxruntime", "", "ONNX Runtime's shared library (default: what make brought into .cache)")
@@ -100,9 +111,10 @@ const (
 	ruleSkipped = "skipped"
 )
 
-// run checks the model. An error is one of the check, not of the model.
-func (o *modelCheck) run(ctx context.Context, name string) (*checkReport, error) {
+// run checks the model that is called name. An error is one of the check, not of the model.
+func (o *modelCheck) run(ctx context.Context, name, path string, sidecar []byte) (*checkReport, error) {
 	options := o.options()
+	options.Sidecar = sidecar
 	if o.contract != "" {
 		text, err := os.ReadFile(o.contract)
 		if err != nil {
@@ -119,7 +131,7 @@ func (o *modelCheck) run(ctx context.Context, name string) (*checkReport, error)
 	defer runtime.Stop()
 	report := &checkReport{Model: name}
 	began := time.Now()
-	m, err := loadModelWith(runtime, name, options)
+	m, err := loadModelWith(runtime, path, options)
 	var refused *model.Error
 	if err != nil && !errors.As(err, &refused) {
 		return nil, err

@@ -35,7 +35,7 @@ foxhunt.contract), go with it. Any other reference is taken, too: models:/NAME@A
 A model of a name gets the next number as its version unless --version says another. A version is never written again, and
 is seen only when all of it is stored. Nothing serves it before it is promoted.`,
 		Example: `  foxhunt model push grid.onnx --name grid --note "first try"
-  foxhunt model check net.onnx && foxhunt model push net.onnx --name net --version 2026-03-01`,
+  foxhunt model push net.onnx --name net --version 2026-03-01`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.name == "" {
