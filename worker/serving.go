@@ -103,21 +103,18 @@ func (w *Worker) newSet(s Serving) (*set, error) {
 	return next, nil
 }
 
-// newSeat takes the predictor's engine from the set that serves, if it is there, and its figures if it stays in its arm.
+// newSeat takes the predictor's seat from the set that serves, with its figures, if it stays in its arm, or else its engine, if
+// it is there.
 func (w *Worker) newSeat(name string, p Predictor) (*seat, error) {
-	if w.now != nil { // which only Serve and Close change
-		for _, old := range w.now.seats() {
-			switch {
-			case old.predictor != p:
-			case old.arm.name == name:
-				return old, nil
-			case old.arm.name != messages.ArmShadow && name != messages.ArmShadow:
-				return &seat{engine: old.engine, arm: newArm(name, old.identity, w.options.Observer)}, nil
-			}
-		}
+	if old := w.seatOf(p, func(arm string) bool { return arm == name }); old != nil {
+		return old, nil
+	}
+	apart := name == messages.ArmShadow // whose engines are made otherwise
+	if old := w.seatOf(p, func(arm string) bool { return !apart && arm != messages.ArmShadow }); old != nil {
+		return &seat{engine: old.engine, arm: newArm(name, old.identity, w.options.Observer)}, nil
 	}
 	make := w.newEngine
-	if name == messages.ArmShadow {
+	if apart {
 		make = w.newShadowEngine
 	}
 	e, err := make(p)
@@ -125,6 +122,19 @@ func (w *Worker) newSeat(name string, p Predictor) (*seat, error) {
 		return nil, err
 	}
 	return &seat{engine: e, arm: newArm(name, e.identity, w.options.Observer)}, nil
+}
+
+// seatOf is a predictor's seat in the set that serves, in an arm that will do; nil: there is none.
+func (w *Worker) seatOf(p Predictor, fits func(arm string) bool) *seat {
+	if w.now == nil { // which only Serve and Close change
+		return nil
+	}
+	for _, s := range w.now.seats() {
+		if s.predictor == p && fits(s.arm.name) {
+			return s
+		}
+	}
+	return nil
 }
 
 // discard closes what was made for a set that is not to be.

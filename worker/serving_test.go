@@ -135,6 +135,23 @@ func TestServeKeepsWhatStays(t *testing.T) {
 	}
 }
 
+// TestModelInTwoArms keeps the figures of each.
+func TestModelInTwoArms(t *testing.T) {
+	b := start(t, nil)
+	both := Serving{Champion: b.model, Challenger: b.model, Challenged: every}
+	b.serve(t, both)
+	b.fixOf(t, nil)
+	before := b.worker.Arms()
+	b.serve(t, both)
+	if after := b.worker.Arms(); len(after) != 2 || after[1].Fixes != 1 || after[1].Since != before[1].Since || after[0].Since != before[0].Since {
+		t.Errorf("the arms were %+v and are %+v", before, after)
+	}
+	b.serve(t, Serving{Champion: b.model})
+	if fix := b.fixOf(t, nil); fix.Arm != messages.ArmChampion || b.model.opened() != b.model.open() {
+		t.Errorf("by %s, with %d runners of %d", fix.Arm, b.model.open(), b.model.opened())
+	}
+}
+
 // TestShadowIsPromoted: the model goes from one engine to another and is not given back in between.
 func TestShadowIsPromoted(t *testing.T) {
 	b := start(t, nil)
