@@ -12,28 +12,28 @@ func (m *Manager) tellEvents(ctx context.Context) {
 	for {
 		select {
 		case e := <-m.events:
-			m.tell(ctx, e)
+			if !m.tell(ctx, e) {
+				m.queue(e) // for Run, if that is still to come
+				return
+			}
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// tell has an event published. One that the end of ctx cut off waits for Run, if that is still to come.
-func (m *Manager) tell(ctx context.Context, e rollout.Event) {
+// tell has an event published; false says that the end of ctx cut it off.
+func (m *Manager) tell(ctx context.Context, e rollout.Event) bool {
 	if m.o.Event == nil {
-		return
+		return true
 	}
 	telling, end := lasting(ctx)
 	defer end()
 	err := m.o.Event(telling, e)
-	if err == nil {
-		return
+	if err != nil {
+		m.o.Log.Warn("an event could not be told to the fleet", "kind", e.Kind, "sentence", e.Sentence, "error", err)
 	}
-	m.o.Log.Warn("an event could not be told to the fleet", "kind", e.Kind, "sentence", e.Sentence, "error", err)
-	if telling.Err() != nil {
-		m.queue(e)
-	}
+	return err == nil || telling.Err() == nil
 }
 
 // lastWord is how much longer than the manager's work the telling of an event may last.

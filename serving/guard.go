@@ -15,6 +15,7 @@ const (
 type guard struct {
 	mu       sync.Mutex
 	split    string // its id; "": none
+	model    string // the challenger's digest
 	limit    float64
 	outcomes []bool // a ring: true is a failure
 	next     int
@@ -22,14 +23,15 @@ type guard struct {
 	over     bool
 }
 
-// watch judges a split by its bound from now on; another split begins without failures.
-func (g *guard) watch(split string, limit float64) {
+// watch judges a split by its bound from now on; another split begins without failures, and so does another model in it, which
+// a reference may have come to mean.
+func (g *guard) watch(split, model string, limit float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if split != g.split {
+	if split != g.split || model != g.model {
 		g.outcomes, g.next, g.failed, g.over = g.outcomes[:0], 0, 0, false
 	}
-	g.split, g.limit = split, limit
+	g.split, g.model, g.limit = split, model, limit
 }
 
 // verdict is why a split should stop.

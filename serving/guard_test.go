@@ -25,7 +25,7 @@ func TestGuardStopsWhatFails(t *testing.T) {
 		least, most int
 	}{{1, 5, 5}, {0.5, 5, 60}, {0.15, 20, 1000}} {
 		g := &guard{}
-		g.watch("one", 0.05)
+		g.watch("one", "a", 0.05)
 		after := feed(g, 5000, c.failing, 1)
 		if after < c.least || after > c.most {
 			t.Errorf("with %.0f %% failing it was stopped after %d captures; want %d to %d", 100*c.failing, after, c.least, c.most)
@@ -41,7 +41,7 @@ func TestGuardLeavesWhatServes(t *testing.T) {
 		stopped := 0
 		for seed := range uint64(500) {
 			g := &guard{}
-			g.watch("one", limit)
+			g.watch("one", "a", limit)
 			if feed(g, 10_000, limit, seed) > 0 {
 				stopped++
 			}
@@ -57,7 +57,7 @@ func TestGuardLeavesWhatServes(t *testing.T) {
 func TestGuardSeesLateTrouble(t *testing.T) {
 	t.Parallel()
 	g := &guard{}
-	g.watch("one", 0.05)
+	g.watch("one", "a", 0.05)
 	if after := feed(g, 50_000, 0.01, 7); after != 0 {
 		t.Fatalf("stopped after %d good captures", after)
 	}
@@ -73,7 +73,7 @@ func TestGuardSaysItOnce(t *testing.T) {
 	if feed(g, 100, 1, 1) != 0 {
 		t.Error("stopped where there is no split")
 	}
-	g.watch("one", 0.05)
+	g.watch("one", "a", 0.05)
 	v := verdict{}
 	for range 5 {
 		v, _ = g.add(true)
@@ -81,15 +81,19 @@ func TestGuardSaysItOnce(t *testing.T) {
 	if v != (verdict{"one", 5, 5, 0.05}) {
 		t.Errorf("the verdict is %+v", v)
 	}
-	g.watch("one", 0.05) // the plan was read again
+	g.watch("one", "a", 0.05) // the plan was read again
 	if feed(g, 100, 1, 1) != 0 {
 		t.Error("stopped twice")
 	}
-	g.watch("two", 0.05)
+	g.watch("two", "a", 0.05)
 	if feed(g, 100, 1, 1) == 0 {
 		t.Error("another split goes on in spite of its errors")
 	}
-	g.watch("three", 0)
+	g.watch("two", "b", 0.05)
+	if g.failed != 0 || feed(g, 100, 1, 1) == 0 {
+		t.Error("another model in the split has the failures of the one before, or none")
+	}
+	g.watch("three", "a", 0)
 	if feed(g, 100, 1, 1) != 0 {
 		t.Error("stopped without a bound")
 	}

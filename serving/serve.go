@@ -40,6 +40,7 @@ func (m *Manager) serve() error {
 	if err := m.o.Serve(set); err != nil {
 		return err
 	}
+	m.watchSplit(&last.plan)
 	for i, name := range names {
 		if now[i] == last.told[i] {
 			continue

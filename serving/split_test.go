@@ -183,3 +183,31 @@ func TestNothingWaitsForALoad(t *testing.T) {
 		})
 	}
 }
+
+// TestAnotherModelBeginsWithoutFailures: the challenger's reference comes to mean a newer model in the middle of its split, and
+// that is not judged by its predecessor's captures.
+func TestAnotherModelBeginsWithoutFailures(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.promote(t, b.has("nats:fox@1", "1", "a"))
+	b.has("models:/fox@next", "2", "b")
+	b.update(t, func(p *rollout.Plan, c rollout.Change) error {
+		return p.StartSplit(rollout.Arm{Model: "models:/fox@next"}, rollout.SplitOptions{Share: 30, Since: c.At, For: time.Hour, MaxErrorRate: 0.1}, c)
+	})
+	b.run(t).serves(t, Challenger, bb)
+	fail := func() {
+		for range 5 { // with seven in a row it is stopped
+			b.m.Challenged(true, "failed")
+		}
+	}
+	fail()
+	b.has("models:/fox@next", "3", "c")
+	b.serves(t, Challenger, c)
+	fail()
+	b.reload(t)
+	if s := b.m.Status().Plan.Challenger; s.Stopped != nil || len(b.m.over) != 0 {
+		t.Errorf("stopped for what the model before had done: %+v", s.Stopped)
+	}
+	fail()
+	b.serves(t, Challenger, "")
+}

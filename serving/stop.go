@@ -38,12 +38,16 @@ func (m *Manager) Challenged(failed bool, _ string) {
 	m.awake()
 }
 
-// watchSplit has the guard look at the plan's split.
+// watchSplit has the guard look at the plan's split, with the challenger that serves.
 func (m *Manager) watchSplit(plan *rollout.Plan) {
-	if s := plan.Challenger; s.Running(m.now()) {
-		m.guard.watch(s.ID, s.MaxErrorRate)
+	model := ""
+	if l := m.posts[Challenger].serves; l != nil {
+		model = l.key.digest
+	}
+	if s := plan.Challenger; s.Running(m.now()) && (m.stop == nil || m.stop.split != s.ID) {
+		m.guard.watch(s.ID, model, s.MaxErrorRate)
 	} else {
-		m.guard.watch("", 0)
+		m.guard.watch("", "", 0)
 	}
 }
 
