@@ -39,6 +39,7 @@ type Manager struct {
 	known   bool         // whether there is
 	planned int          // counts plans
 	noPlan  *Trouble     // why it is not known, or why a newer one is not followed
+	refused string       // the refusal of a plan that the fleet was told
 	loading want
 	cancel  context.CancelFunc // of what is being loaded
 	status  Status

@@ -403,3 +403,24 @@ func TestSourceSaysNo(t *testing.T) {
 		b.until(t, "the plan followed", func() bool { return b.follows })
 	}
 }
+
+// TestBadPlanIsToldOnce, though Run watches anew what Start did; and again when it comes again.
+func TestBadPlanIsToldOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.run(t)
+	refused := &rollout.Error{Code: rollout.CodeBadPlan, Reason: "it is none"}
+	b.m.planRefused(refused)
+	b.m.planRefused(refused)
+	b.promote(t, b.has("nats:fox@1", "1", "a"))
+	b.serves(t, Champion, a)
+	b.m.planRefused(refused)
+	b.promote(t, b.has("nats:fox@2", "2", "b"))
+	b.serves(t, Champion, bb)
+	b.until(t, "the last event", func() bool { return b.told(rollout.EventLoaded) == 3 })
+	b.with(func() {
+		if n := b.told(rollout.EventRefused); n != 2 {
+			t.Errorf("%d events of a plan that was refused twice", n)
+		}
+	})
+}

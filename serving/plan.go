@@ -50,11 +50,11 @@ func (m *Manager) planNow() (rollout.Plan, int) {
 func (m *Manager) planIs(plan rollout.Plan) {
 	m.mu.Lock()
 	if m.known && reflect.DeepEqual(plan, m.plan) { // it was read before, or Run watches what Start did
-		m.noPlan = nil
+		m.noPlan, m.refused = nil, ""
 		m.mu.Unlock()
 		return
 	}
-	m.plan, m.known, m.noPlan = plan, true, nil
+	m.plan, m.known, m.noPlan, m.refused = plan, true, nil, ""
 	m.planned++
 	m.cancelLoad()
 	m.mu.Unlock()
@@ -66,7 +66,12 @@ func (m *Manager) planRefused(err error) {
 	t := troubleOf(err, m.now())
 	m.mu.Lock()
 	m.noPlan = t
+	known := m.refused == t.Reason // Run watches anew what Start did
+	m.refused = t.Reason
 	m.mu.Unlock()
+	if known {
+		return
+	}
 	m.o.Log.Error("the plan of which model serves is refused; the one before holds", "code", t.Code, "reason", t.Reason)
 	m.event(rollout.Event{Kind: rollout.EventRefused, Code: t.Code, Sentence: fmt.Sprintf("%s does not follow the plan: %s", m.o.Worker, t.Reason)})
 	m.awake()
