@@ -96,7 +96,7 @@ func TestSequenceOfAnotherStreamIsAnotherCapture(t *testing.T) {
 // The model becomes a hundred times as slow with a full buffer: what waits must not go to others.
 func TestSuddenSlownessRedeliversNothing(t *testing.T) {
 	t.Parallel()
-	const ackWait, lanes, n = 400 * time.Millisecond, 4, 40
+	const ackWait, lanes, n = 2 * time.Second, 4, 40
 	srv, c, topo := impatient(t, ackWait)
 	other := connect(t, jetstream.Options{URL: srv.ClientURL()}) // would get what this one neglects
 	publish(t, c, "captures.net.a", n, 8)
@@ -118,9 +118,9 @@ func TestSuddenSlownessRedeliversNothing(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				time.Sleep(150 * time.Millisecond) // the model
+				time.Sleep(500 * time.Millisecond) // the model
 				ack(t, d)
-				s.Observe(150 * time.Millisecond)
+				s.Observe(500 * time.Millisecond)
 			}
 		})
 	}

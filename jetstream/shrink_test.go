@@ -14,11 +14,12 @@ func TestApplyDeletesNoCaptures(t *testing.T) {
 	s, c := start(t)
 	publish(t, c, "captures.net.few", 4, 1000)
 	publish(t, c, "captures.net.many", 10, 1000)
+	published := time.Now()
 	stream, err := plainStream(t, s.ClientURL()).Stream(t.Context(), jetstream.StreamCaptures)
 	if err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "captures of some age", func() bool { return time.Since(stream.CachedInfo().Created) > 200*time.Millisecond })
+	waitFor(t, "captures of some age", func() bool { return time.Since(published) > 200*time.Millisecond })
 	for says, change := range map[string]func(*jetstream.Topology){
 		`"captures.net.many" has 10 captures waiting, more than 5: --apply would delete`: func(t *jetstream.Topology) { t.Captures.MaxMsgsPerSubject = 5 },
 		"bytes of captures wait, more than 9000: ":                                       func(t *jetstream.Topology) { t.Captures.MaxBytes = 9000 },
