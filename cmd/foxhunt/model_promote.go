@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -52,8 +53,7 @@ any other.`,
 			return result.print(cmd.OutOrStdout(), asJSON)
 		},
 	}
-	p.registerChange(cmd.Flags())
-	p.mlflow.register(cmd.Flags())
+	p.registerArm(cmd.Flags())
 	cmd.Flags().BoolVar(&pin, "pin", false, "pin the model to its version and digest, whatever MODEL comes to mean")
 	cmd.Flags().BoolVar(&moving, "moving", false, "follow nats:NAME to each newer version")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the plan before and after as one JSON value")
@@ -62,14 +62,17 @@ any other.`,
 
 func newModelRollback() *cobra.Command {
 	var p plans
+	var from string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "rollback",
 		Short: "Make the champion before champion again",
-		Long: `Make the champion before champion again: the latest that differs from the one that serves. Once more goes back further.
-A running split is stopped.`,
-		Example: `  foxhunt model rollback --note "fixes jump about"`,
-		Args:    cobra.NoArgs,
+		Long: `Make the champion before champion again: the latest that differs from the one that serves. Once more goes back further:
+of two people who do so at once one is refused, and --from names the champion that you want to be rid of, so that nothing happens
+where somebody was quicker. A running split is stopped.`,
+		Example: `  foxhunt model rollback --note "fixes jump about"
+  foxhunt model rollback --from nats:net@3`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := p.open(cmd); err != nil {
 				return err
@@ -79,16 +82,14 @@ A running split is stopped.`,
 			if err != nil {
 				return err
 			}
-			event := rollout.Event{Kind: rollout.EventRolledBack}
-			result, err := p.update(cmd.Context(), &event, func(plan *rollout.Plan) error {
-				from := plan.Champion
-				if err := plan.Rollback(change); err != nil {
-					return err
-				}
-				event.Model, event.Digest = plan.Champion.Model, plan.Champion.Digest
-				event.Sentence = fmt.Sprintf("%s went back from %s to %s", change.By, from, plan.Champion)
-				return nil
-			})
+			seen, _, err := p.store.Plan(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if from != "" && seen.Champion.Model != from {
+				return fmt.Errorf("the champion is %s, not %.200q; nothing was changed", championText(&seen), from)
+			}
+			result, err := p.rollback(cmd.Context(), seen.Champion, change)
 			if err != nil {
 				return err
 			}
@@ -96,6 +97,24 @@ A running split is stopped.`,
 		},
 	}
 	p.registerChange(cmd.Flags())
+	cmd.Flags().StringVar(&from, "from", "", "only if this model is champion, as foxhunt model plan shows it")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the plan before and after as one JSON value")
 	return cmd
+}
+
+// rollback takes back the champion that was seen, and no other: of several people who do so at once one does.
+func (p *plans) rollback(ctx context.Context, seen rollout.Arm, change rollout.Change) (changed, error) {
+	event := rollout.Event{Kind: rollout.EventRolledBack}
+	return p.update(ctx, &event, func(plan *rollout.Plan) error {
+		from := plan.Champion
+		if !from.Same(seen) {
+			return fmt.Errorf("%s was made champion meanwhile, by %s; roll back again if that is to go, too", from, plan.Changed.By)
+		}
+		if err := plan.Rollback(change); err != nil {
+			return err
+		}
+		event.Model, event.Digest = plan.Champion.Model, plan.Champion.Digest
+		event.Sentence = fmt.Sprintf("%s went back from %s to %s", change.By, from, plan.Champion)
+		return nil
+	})
 }

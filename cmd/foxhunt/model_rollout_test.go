@@ -537,3 +537,49 @@ func paddedModel(t testing.TB, size int) []byte {
 	}
 	return data
 }
+
+// TestRollbackOnce: of two people who go back from the same champion one does, also where the other was some seconds later and
+// says what to go back from.
+func TestRollbackOnce(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "plan.json")
+	p := plans{store: rollout.NewStore(rollout.FileEntry(file))}
+	models := []string{"nats:net@1", "nats:net@2", "nats:net@3"}
+	for _, ref := range models {
+		if _, err := p.update(t.Context(), &rollout.Event{}, func(plan *rollout.Plan) error {
+			return plan.Promote(rollout.Arm{Model: ref}, rollout.NewChange(time.Now(), "me", ""))
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen, _, err := p.store.Plan(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	results := make(chan error, 2)
+	for _, by := range []string{"ann", "bob"} {
+		go func() {
+			_, err := p.rollback(t.Context(), seen.Champion, rollout.NewChange(time.Now(), by, ""))
+			results <- err
+		}()
+	}
+	one, two := <-results, <-results
+	if (one == nil) == (two == nil) || !strings.Contains(fmt.Sprint(one, two), "champion meanwhile") {
+		t.Errorf("the two of them: %v, %v", one, two)
+	}
+	run := func(args ...string) error {
+		root := newRoot()
+		root.SetArgs(append([]string{"model", "rollback", "--rollout-file", file}, args...))
+		root.SetOut(&syncBuffer{})
+		return root.ExecuteContext(t.Context())
+	}
+	if err := run("--from", models[2]); err == nil || !strings.Contains(err.Error(), "the champion is nats:net@2") {
+		t.Errorf("from what is champion no more: %v", err)
+	}
+	if err := run("--from", models[1]); err != nil {
+		t.Error(err)
+	}
+	if now, _, err := p.store.Plan(t.Context()); err != nil || now.Champion.Model != models[0] {
+		t.Errorf("champion is %s, %v", now.Champion, err)
+	}
+}
