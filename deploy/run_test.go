@@ -118,18 +118,20 @@ func (s *stack) run(t *testing.T, key string, args ...string) (string, error) {
 	return string(out), err
 }
 
-var discovered = regexp.MustCompile(`dns_sd_configs:\n +- names: \[(\w+)\]\n(?: +\w+: .*\n)+`)
-var portOf = regexp.MustCompile(`port: (\d+)`)
+// scraped finds a service and its port in prometheus.yml: behind DNS, or by its name.
+var scraped = regexp.MustCompile(`dns_sd_configs:\n +- names: \[(\w+)\]\n +type: A\n +port: (\d+)\n(?: +\w+: .*\n)*|static_configs:\n +- targets: \["(\w+):(\d+)"\]\n`)
 
-// scrape runs Prometheus with prometheus.yml, the ports of this machine in the place of DNS, until it sees every process.
+// scrape runs Prometheus with prometheus.yml, the ports of this machine in the place of the services, until it sees every
+// process.
 func (s *stack) scrape(t *testing.T) {
 	t.Helper()
 	path := filepath.Join(s.site, "deploy/prometheus/prometheus.yml")
 	found := 0
-	config := discovered.ReplaceAllStringFunc(readFile(t, path), func(text string) string {
-		name, port := discovered.FindStringSubmatch(text)[1], portOf.FindStringSubmatch(text)
-		if _, want, _ := strings.Cut(flagValue(s.services[name].Command, "http-listen"), ":"); port == nil || port[1] != want {
-			t.Errorf("prometheus.yml asks %s at %v; it listens on %s", name, port, want)
+	config := scraped.ReplaceAllStringFunc(readFile(t, path), func(text string) string {
+		m := scraped.FindStringSubmatch(text)
+		name, port := m[1]+m[3], m[2]+m[4]
+		if _, want, _ := strings.Cut(flagValue(s.services[name].Command, "http-listen"), ":"); port != want {
+			t.Errorf("prometheus.yml asks %s at %s; it listens on %s", name, port, want)
 		}
 		var targets []string
 		for _, i := range s.running[name] {

@@ -3,6 +3,7 @@ package prometheus_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -156,13 +157,7 @@ func TestProvisioning(t *testing.T) {
 		}
 	}
 	readYAML(t, "../grafana/provisioning/dashboards/foxhunt.yml", &providers)
-	var compose struct {
-		Services map[string]struct {
-			Command []string
-			Volumes []string
-		}
-	}
-	readYAML(t, "../../docker-compose.yml", &compose)
+	services := composeServices(t)
 	if len(sources.Datasources) != 1 || sources.Datasources[0].Type != "prometheus" {
 		t.Fatalf("the data sources are %+v", sources.Datasources)
 	}
@@ -170,18 +165,24 @@ func TestProvisioning(t *testing.T) {
 	if err != nil || at.Port() != "9090" {
 		t.Errorf("the data source is at %q", sources.Datasources[0].URL)
 	}
-	if _, there := compose.Services[at.Hostname()]; !there {
+	if _, there := services[at.Hostname()]; !there {
 		t.Errorf("docker-compose.yml has no service %s", at.Hostname())
 	}
 	if len(providers.Providers) != 1 || providers.Providers[0].Type != "file" {
 		t.Fatalf("the providers are %+v", providers.Providers)
 	}
-	mounts := strings.Join(compose.Services["grafana"].Volumes, "\n")
+	mounts := strings.Join(services["grafana"].Volumes, "\n")
 	for _, want := range []string{"grafana/dashboards:" + providers.Providers[0].Options.Path, "grafana/provisioning:/etc/grafana/provisioning"} {
 		if !strings.Contains(mounts, want) {
 			t.Errorf("docker-compose.yml does not mount %s:\n%s", want, mounts)
 		}
 	}
+}
+
+// TestTargets holds what Prometheus scrapes against what docker-compose.yml starts. A service of one container is named, as
+// one that DNS finds is not missed when it ends; workers are found, as they are as many as somebody likes.
+func TestTargets(t *testing.T) {
+	t.Parallel()
 	var config struct {
 		Jobs []struct {
 			Name string `yaml:"job_name"`
@@ -189,22 +190,43 @@ func TestProvisioning(t *testing.T) {
 				Names []string
 				Port  int
 			} `yaml:"dns_sd_configs"`
+			Static []struct{ Targets []string } `yaml:"static_configs"`
 		} `yaml:"scrape_configs"`
 	}
 	readYAML(t, "prometheus.yml", &config)
-	found := 0
+	found := make(map[string]string)
 	for _, job := range config.Jobs {
 		for _, dns := range job.DNS {
-			found++
-			command := strings.Join(compose.Services[dns.Names[0]].Command, " ")
-			if !strings.Contains(command, "--http-listen=0.0.0.0:"+strconv.Itoa(dns.Port)) {
-				t.Errorf("%s scrapes port %d; %s runs %q", job.Name, dns.Port, dns.Names[0], command)
-			}
+			found[job.Name] += fmt.Sprintf("dns %s:%d", dns.Names[0], dns.Port)
+		}
+		for _, static := range job.Static {
+			found[job.Name] += "static " + strings.Join(static.Targets, " ")
 		}
 	}
-	if found < 3 {
-		t.Errorf("prometheus.yml finds %d services", found)
+	want := map[string]string{
+		"foxhunt-worker": "dns worker:8080", "foxhunt-exporter": "static exporter:9109", "foxhunt-gateway": "static gateway:8082",
+		"prometheus": "static localhost:9090",
 	}
+	if !maps.Equal(found, want) {
+		t.Errorf("Prometheus scrapes %v; want %v", found, want)
+	}
+	services := composeServices(t)
+	for _, target := range found {
+		name, port, _ := strings.Cut(target[strings.Index(target, " ")+1:], ":")
+		if command := strings.Join(services[name].Command, " "); name != "localhost" && !strings.Contains(command, "--http-listen=0.0.0.0:"+port) {
+			t.Errorf("Prometheus scrapes %s; %s runs %q", target, name, command)
+		}
+	}
+}
+
+// service is as much of docker-compose.yml as the tests look at.
+type service struct{ Command, Volumes, Ports []string }
+
+func composeServices(t *testing.T) map[string]service {
+	t.Helper()
+	var compose struct{ Services map[string]service }
+	readYAML(t, "../../docker-compose.yml", &compose)
+	return compose.Services
 }
 
 var labelValues = regexp.MustCompile(`^label_values\((.*), (\w+)\)$`)

@@ -46,11 +46,12 @@ func startPrometheus(t *testing.T, path string, jobs map[string][]string) *prome
 	replaced := 0
 	for _, job := range config["scrape_configs"].([]any) {
 		job := job.(map[string]any)
-		if _, found := job["dns_sd_configs"]; !found {
+		targets, ours := jobs[job["job_name"].(string)]
+		if !ours {
 			continue
 		}
 		delete(job, "dns_sd_configs")
-		job["static_configs"] = []any{map[string]any{"targets": jobs[job["job_name"].(string)]}}
+		job["static_configs"] = []any{map[string]any{"targets": targets}}
 		replaced++
 	}
 	if replaced != len(jobs) {
