@@ -42,7 +42,7 @@ func TestRunbook(t *testing.T) {
 				t.Errorf("%s has no %q", a.Alert, part)
 			}
 		}
-		if there && !strings.Contains(body, "\n    foxhunt ") && !strings.Contains(body, "\n    promtool ") {
+		if there && !commandLine.MatchString(body) && !queryLine.MatchString(body) {
 			t.Errorf("%s has no command", a.Alert)
 		}
 		delete(all, a.Alert)
@@ -79,11 +79,70 @@ func TestRunbookLinks(t *testing.T) {
 }
 
 var (
-	commandLine = regexp.MustCompile("(?m)^    (foxhunt .*)$")
+	commandLine = regexp.MustCompile(`(?m)^    (?:docker compose exec \w+ )?(foxhunt .*)$`)
 	commandSpan = regexp.MustCompile("`(foxhunt [a-z][^`]*)`")
-	queryLine   = regexp.MustCompile(`(?m)^    promtool query instant \S+ '(.*)'$`)
+	queryLine   = regexp.MustCompile(`(?m)^    docker compose exec prometheus promtool query instant \S+ '(.*)'$`)
 	flagName    = regexp.MustCompile(`^--([a-z][a-z-]*)`)
 )
+
+var (
+	indented    = regexp.MustCompile(`(?m)^    (\S.*)$`)
+	composeLine = regexp.MustCompile(`^docker compose (exec|logs|ps)(?: --[a-z]+(?: \d+)?)* ?(\w+)?`)
+	addressed   = regexp.MustCompile(`://([\w.]+):(\d+)`)
+)
+
+// TestRunbookOnTheHost holds the commands against docker-compose.yml, on whose host they are typed: what is not published
+// there, or not installed, is asked for inside the container that has it.
+func TestRunbookOnTheHost(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(runbook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := composeServices(t)
+	checked := 0
+	for _, m := range indented.FindAllStringSubmatch(string(text), -1) {
+		line, inside := m[1], ""
+		if c := composeLine.FindStringSubmatch(line); c != nil {
+			if _, there := services[c[2]]; !there && c[2] != "" {
+				t.Errorf("%s: docker-compose.yml has no service %s", line, c[2])
+			}
+			if c[1] == "exec" {
+				inside = c[2]
+			}
+		}
+		if strings.HasPrefix(line, "promtool ") {
+			t.Errorf("%s: the host may not have it", line)
+		}
+		for _, a := range addressed.FindAllStringSubmatch(line, -1) {
+			checked++
+			if !answers(services, inside, a[1], a[2]) {
+				t.Errorf("%s: nothing listens there for who is in %q (empty: on the host)", line, inside)
+			}
+		}
+	}
+	if checked < 20 {
+		t.Errorf("found %d addresses", checked)
+	}
+}
+
+// answers says whether an address leads to a service, from inside a container or ("") from the host.
+func answers(services map[string]service, inside, host, port string) bool {
+	switch {
+	case inside == "":
+		for _, s := range services {
+			if host == "127.0.0.1" && strings.Contains(strings.Join(s.Ports, "\n"), ":-127.0.0.1:"+port+"}:") {
+				return true
+			}
+		}
+		return false
+	case host != "127.0.0.1":
+		_, there := services[host]
+		return there
+	}
+	s := services[inside]
+	return strings.Contains(strings.Join(s.Command, " ")+" ", ":"+port+" ") || strings.Contains(strings.Join(s.Ports, "\n"), "}:"+port)
+}
 
 // commands are all of foxhunt's in the runbook, as words.
 func commands(t *testing.T) (list [][]string) {
