@@ -6,12 +6,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/goccy/go-yaml"
 
 	"foxhunt/jetstream"
 )
@@ -49,7 +52,8 @@ var manifests = sync.OnceValues(func() (command []string, err error) {
 	}
 	return []string{path, "--api", filepath.Join(dirs[kubernetesModule], "api/openapi-spec/v3"),
 		"--crd", filepath.Join(dirs[kedaModule], "config/crd/bases/keda.sh_scaledobjects.yaml"),
-		"--crd", filepath.Join(dirs[operatorModule], "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml")}, nil
+		"--crd", filepath.Join(dirs[operatorModule], "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml"),
+		"--crd", filepath.Join(dirs[operatorModule], "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml")}, nil
 })
 
 // object is what these tests look at of an object.
@@ -260,28 +264,100 @@ func TestAutoscaling(t *testing.T) {
 	}
 	write(t, filepath.Join(byNATS, "kustomization.yaml"),
 		"resources: ["+base+"/base]\ncomponents: ["+base+"/components/monitoring, "+base+"/components/keda-nats]\nnamespace: foxhunt\n")
-	for folder, want := range map[string]map[string]string{
-		"kubernetes/overlays/site": {"query": "sum(foxhunt_consumer_pending_captures)"},
-		byNATS:                     {"account": "FOXHUNT", "stream": topology.Captures.Name, "consumer": topology.Workers.Durable},
+	for folder, want := range map[string][]map[string]string{
+		"kubernetes/overlays/site": {
+			{"query": "sum(foxhunt_consumer_pending_captures)", "threshold": "500"},
+			// What arrives, as workers that keep up have no lag: without it they would be taken away until they do not.
+			{"query": "sum(rate(foxhunt_stream_arrived_captures_total[2m]))", "threshold": "300"},
+		},
+		byNATS: {{"account": "FOXHUNT", "stream": topology.Captures.Name, "consumer": topology.Workers.Durable}},
 	} {
 		objects := mustBuild(t, folder)
 		scaled := objects["ScaledObject/foxhunt-worker"]
 		target := objects["Deployment/"+scaled.Spec.ScaleTargetRef.Name]
-		if len(scaled.Spec.Triggers) != 1 || target.Kind == "" || target.Spec.Replicas != nil {
+		if len(scaled.Spec.Triggers) != len(want) || target.Kind == "" || target.Spec.Replicas != nil {
 			t.Errorf("%s: %+v scales %s, whose manifest says %v replicas", folder, scaled.Spec.Triggers, target.Metadata.Name, target.Spec.Replicas)
 			continue
 		}
-		for key, value := range want {
-			if have := scaled.Spec.Triggers[0].Metadata[key]; have != value {
-				t.Errorf("%s: %s is %q; want %q", folder, key, have, value)
+		for i, trigger := range want {
+			for key, value := range trigger {
+				if have := scaled.Spec.Triggers[i].Metadata[key]; have != value {
+					t.Errorf("%s: %s is %q; want %q", folder, key, have, value)
+				}
 			}
 		}
 		if _, found := objects["ServiceMonitor/foxhunt"]; !found {
 			t.Errorf("%s has no ServiceMonitor", folder)
 		}
+		if _, found := objects["PrometheusRule/foxhunt"]; !found {
+			t.Errorf("%s has no alerts", folder)
+		}
 	}
-	if !strings.Contains(readFile(t, "../docs/metrics.md"), "`foxhunt_consumer_pending_captures`") || !strings.Contains(readFile(t, "nats/accounts.conf"), "\n  FOXHUNT {") {
-		t.Error("the metric or the account is no longer called so")
+	for _, metric := range []string{"foxhunt_consumer_pending_captures", "foxhunt_stream_arrived_captures_total"} {
+		if !strings.Contains(readFile(t, "../docs/metrics.md"), "`"+metric+"`") {
+			t.Errorf("there is no %s any more", metric)
+		}
+	}
+	if !strings.Contains(readFile(t, "nats/accounts.conf"), "\n  FOXHUNT {") {
+		t.Error("the account is no longer called so")
+	}
+}
+
+const monitoring = "kubernetes/components/monitoring/"
+
+// TestRules holds the alerts of a cluster against those of deploy/prometheus, which are tested there: the same text, and all of it.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	made, err := exec.Command("sh", monitoring+"rules.sh").CombinedOutput()
+	if err != nil {
+		t.Fatalf("rules.sh: %v\n%s", err, made)
+	}
+	if have := readFile(t, monitoring+"rules.yaml"); have != string(made) {
+		t.Errorf("deploy/prometheus/rules have changed; run deploy/%[1]srules.sh >deploy/%[1]srules.yaml", monitoring)
+	}
+	var object struct{ Spec struct{ Groups []any } }
+	if err := yaml.Unmarshal(made, &object); err != nil {
+		t.Fatal(err)
+	}
+	var want []any
+	paths, err := filepath.Glob("prometheus/rules/*.yml")
+	if err != nil || len(paths) < 2 {
+		t.Fatalf("%d files of rules, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		var file struct{ Groups []any }
+		if err := yaml.Unmarshal([]byte(readFile(t, path)), &file); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		want = append(want, file.Groups...)
+	}
+	if len(want) < 5 || !reflect.DeepEqual(object.Spec.Groups, want) {
+		t.Errorf("rules.sh prints %d groups of rules that are not the %d of deploy/prometheus", len(object.Spec.Groups), len(want))
+	}
+}
+
+// TestTracesComponent builds a site that sends traces, which the base's policies forbid.
+func TestTracesComponent(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	base, err := filepath.Rel(folder, mustAbs(t, "kubernetes"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(folder, "kustomization.yaml"), "resources: ["+base+"/base]\ncomponents: ["+base+"/components/egress-otlp]\nnamespace: foxhunt\n")
+	objects := mustBuild(t, folder)
+	for _, name := range []string{"worker", "gateway"} {
+		args := objects["Deployment/foxhunt-"+name].Spec.Template.Spec.Containers[0].Args
+		checkCommand(t, "kubernetes: "+name, args, nil)
+		if flagValue(args, "traces") == "" {
+			t.Errorf("%s sends no traces: %v", name, args)
+		}
+	}
+	if _, found := objects["NetworkPolicy/traces"]; !found {
+		t.Error("no policy lets traces out")
+	}
+	if args := objects["Deployment/foxhunt-exporter"].Spec.Template.Spec.Containers[0].Args; flagValue(args, "traces") != "" {
+		t.Errorf("the exporter has no traces to send: %v", args)
 	}
 }
 
