@@ -58,10 +58,11 @@ var manifests = sync.OnceValues(func() (command []string, err error) {
 
 // object is what these tests look at of an object.
 type object struct {
-	Kind     string
-	Metadata struct{ Name, Namespace string }
-	Data     map[string]string
-	Spec     struct {
+	APIVersion string
+	Kind       string
+	Metadata   struct{ Name, Namespace string }
+	Data       map[string]string
+	Spec       struct {
 		Replicas *int
 		Template struct {
 			Metadata struct{ Labels map[string]string }
@@ -333,6 +334,21 @@ func TestRules(t *testing.T) {
 	}
 	if len(want) < 5 || !reflect.DeepEqual(object.Spec.Groups, want) {
 		t.Errorf("rules.sh prints %d groups of rules that are not the %d of deploy/prometheus", len(object.Spec.Groups), len(want))
+	}
+}
+
+// TestGuide expects docs/deployment.md to name what overlays/site needs of a cluster, and the namespace before the secrets in it.
+func TestGuide(t *testing.T) {
+	t.Parallel()
+	guide := readFile(t, "../docs/deployment.md")
+	for key, o := range mustBuild(t, "kubernetes/overlays/site") {
+		if custom := strings.Contains(o.APIVersion, ".com/") || strings.Contains(o.APIVersion, "keda.sh/"); custom && !strings.Contains(guide, "`"+o.Kind+"`") {
+			t.Errorf("docs/deployment.md does not say that %s needs an operator", key)
+		}
+	}
+	namespace, secrets := strings.Index(guide, "kubectl apply --filename deploy/kubernetes/base/namespace.yaml"), strings.Index(guide, "kubectl -n foxhunt create secret")
+	if namespace < 0 || secrets < namespace {
+		t.Errorf("the namespace is made at %d, and secrets in it at %d", namespace, secrets)
 	}
 }
 
