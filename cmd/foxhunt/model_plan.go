@@ -28,6 +28,8 @@ type plans struct {
 	file     string
 	by, note string
 
+	unchecked bool // put a model into the plan without trying it
+
 	topology jetstream.Topology
 	conn     *jetstream.Conn // nil with a file
 	store    *rollout.Store
@@ -45,6 +47,13 @@ func (p *plans) registerChange(flags *pflag.FlagSet) {
 	p.register(flags)
 	flags.StringVar(&p.by, "by", "", "who gives this command, for the plan's record (default: user and host)")
 	flags.StringVar(&p.note, "note", "", "why, for the plan's record")
+}
+
+// registerArm adds the flags of commands that give a model a post.
+func (p *plans) registerArm(flags *pflag.FlagSet) {
+	p.registerChange(flags)
+	p.mlflow.register(flags)
+	flags.BoolVar(&p.unchecked, "unchecked", false, "put the model into the plan without trying first whether it may serve")
 }
 
 // open connects, unless the plan is in a file. What is said besides the output goes to standard error.
@@ -209,11 +218,13 @@ func newModelPlan() *cobra.Command {
 			defer p.close()
 			ctx, cancel := context.WithTimeout(cmd.Context(), planTime)
 			defer cancel()
-			plan, found, err := p.store.Plan(ctx)
-			if err != nil {
+			plan, instead, err := p.store.Followed(ctx)
+			switch {
+			case err != nil:
 				return err
-			}
-			if !found {
+			case instead != nil:
+				return fmt.Errorf("%w; until then workers go on with the last one before, whose champion is %s", instead, plan.Champion)
+			case plan.V == 0:
 				return errors.New("nothing was promoted yet, so each worker serves what its --model says; foxhunt model promote begins a plan")
 			}
 			now, err := p.now(ctx)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"foxhunt/model"
 	"foxhunt/model/registry"
 	"foxhunt/rollout"
 )
@@ -48,10 +49,49 @@ func (p *plans) arm(ctx context.Context, text string, pin, moving bool) (rollout
 	default:
 		return rollout.Arm{}, err
 	}
+	return p.looked(ctx, sources, artifact, pin)
+}
+
+// looked is the arm of a model that was found, once it is seen that it may serve.
+func (p *plans) looked(ctx context.Context, sources registry.Sources, artifact registry.Artifact, pin bool) (rollout.Arm, error) {
+	ref, digest := artifact.Ref, artifact.Digest
+	if try := !p.unchecked && ref.Kind != registry.KindBuiltin; try || pin && digest == "" {
+		stored, err := fetchOnce(ctx, sources, artifact)
+		if err != nil {
+			return rollout.Arm{}, err
+		}
+		defer stored.remove()
+		if digest = stored.Digest; try {
+			if err := p.try(ctx, ref, stored); err != nil {
+				return rollout.Arm{}, err
+			}
+		}
+	}
 	if !pin {
 		return rollout.Arm{Model: ref.String()}, nil
 	}
-	return pinned(ctx, sources, artifact)
+	if ref.Kind != registry.KindFile && artifact.Version != "" {
+		ref.Version, ref.Alias, ref.Stage = artifact.Version, "", ""
+	}
+	return rollout.Arm{Model: ref.String(), Digest: digest}, nil
+}
+
+// try checks a model as workers will: one that they would all refuse should not get into the plan. Where this machine cannot
+// try it, that is said, and left to them.
+func (p *plans) try(ctx context.Context, ref registry.Ref, stored *fetched) error {
+	_, err := model.FindRuntime("")
+	if err == nil {
+		err = checkInChild(ctx, stored.Path, stored.Sidecar, childCheck{})
+	}
+	var refused *model.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refused) && refused.Code != model.NoRuntime:
+		return fmt.Errorf("%s: %w (workers would refuse it; --unchecked puts it into the plan all the same)", ref, err)
+	}
+	p.log.Warn("the model was not tried here; workers try it before it serves", "model", ref.String(), "error", err)
+	return nil
 }
 
 // sources are where references are looked up.
@@ -79,25 +119,6 @@ func (p *plans) elsewhere(ref registry.Ref, err error) bool {
 		return false
 	}
 	return e.Code == registry.NoSource || ref.Kind == registry.KindFile && e.Code == registry.NoModel
-}
-
-// pinned is the very model that an artifact is, whatever its reference comes to mean. Where its source states no digest the
-// model is fetched.
-func pinned(ctx context.Context, sources registry.Sources, artifact registry.Artifact) (rollout.Arm, error) {
-	ref := artifact.Ref
-	if ref.Kind != registry.KindFile && artifact.Version != "" {
-		ref.Version, ref.Alias, ref.Stage = artifact.Version, "", ""
-	}
-	digest := artifact.Digest
-	if digest == "" {
-		stored, err := fetchOnce(ctx, sources, artifact)
-		if err != nil {
-			return rollout.Arm{}, err
-		}
-		defer stored.remove()
-		digest = stored.Digest
-	}
-	return rollout.Arm{Model: ref.String(), Digest: digest}, nil
 }
 
 // fetched is a model in a folder of its own.

@@ -166,9 +166,10 @@ func TestModelSplitAndShadow(t *testing.T) {
 	if now := f.plan(t).Challenger; now.ID != s.ID || now.Share != 60 {
 		t.Errorf("the split became %+v", now)
 	}
-	f.refused(t, "split_running", "split", "nats:other", "--share", "10")
-	f.refused(t, "split_running", "promote", "nats:other")
-	if out := f.must(t, "shadow", "nats:other", "--share", "50", "--for", "2h"); !strings.Contains(out, "shadow: none -> nats:other@1 (") {
+	f.refused(t, "no_contract", "shadow", "nats:other") // what workers would refuse does not get into the plan
+	f.refused(t, "split_running", "split", "nats:other", "--unchecked", "--share", "10")
+	f.refused(t, "split_running", "promote", "nats:other", "--unchecked")
+	if out := f.must(t, "shadow", "nats:other", "--unchecked", "--share", "50", "--for", "2h"); !strings.Contains(out, "shadow: none -> nats:other@1 (") {
 		t.Errorf("shadow: %s", out)
 	}
 	if out := f.must(t, "list"); !strings.Contains(out, "challenger 60%") || !strings.Contains(out, "shadow 50%") || !strings.Contains(out, "grid") {

@@ -38,8 +38,7 @@ type trialFlags struct {
 }
 
 func (t *trialFlags) register(cmd *cobra.Command) {
-	t.registerChange(cmd.Flags())
-	t.mlflow.register(cmd.Flags())
+	t.registerArm(cmd.Flags())
 	cmd.Flags().BoolVar(&t.pin, "pin", false, "pin the model to its version and digest, whatever MODEL comes to mean")
 	cmd.Flags().BoolVar(&t.moving, "moving", false, "follow nats:NAME to each newer version")
 	cmd.Flags().BoolVar(&t.asJSON, "json", false, "the plan before and after as one JSON value")
