@@ -46,6 +46,26 @@ func (e *rolloutEntry) Get(ctx context.Context) (value []byte, revision uint64, 
 	return slices.Concat([]byte{}, msg.Data), msg.Sequence, nil
 }
 
+// History reads the versions of the plan that the bucket keeps, oldest first, as its stream does, and returns them the other way
+// round. One that is stored meanwhile is there or not.
+func (e *rolloutEntry) History(ctx context.Context) (values [][]byte, err error) {
+	for next := uint64(1); ; {
+		msg, err := e.conn.stored(ctx, e.stream(), map[string]any{"next_by_subj": e.subject(), "seq": next})
+		switch {
+		case errors.Is(err, ErrNoMessage):
+			slices.Reverse(values)
+			return values, nil
+		case err != nil:
+			return nil, e.conn.explain(e.stream(), err)
+		case msg.Header.Get("KV-Operation") != "":
+			values = append(values, nil)
+		default:
+			values = append(values, slices.Concat([]byte{}, msg.Data))
+		}
+		next = msg.Sequence + 1
+	}
+}
+
 // Put tries again where no answer came, which meets a conflict if the first attempt was stored; its id then tells.
 func (e *rolloutEntry) Put(ctx context.Context, value []byte, revision uint64) (uint64, error) {
 	id := rand.Text()

@@ -92,6 +92,10 @@ func TestRolloutWatchSurvives(t *testing.T) {
 	hear(t, heard, "")
 	put(t, s.Connect(t), "three") // on top of what says that it was deleted
 	hear(t, heard, "three")
+	history, err := watcher.RolloutEntry(jetstream.DefaultTopology()).(rollout.History).History(within(t, 15*time.Second))
+	if err != nil || fmt.Sprintf("%q", history) != `["three" "" "two" "one"]` || history[1] != nil {
+		t.Errorf("the versions are %q, %v", history, err)
+	}
 
 	if err := plain.DeleteKeyValue(t.Context(), bucket); err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ const (
 	CodeNoSplit         = "no_split"         // none runs
 	CodeNoShadow        = "no_shadow"        // none runs
 	CodeBusy            = "busy"             // others changed the plan at every attempt
+	CodeDeleted         = "deleted"          // the entry was deleted
 	CodeUnreadable      = "unreadable"       // the file cannot be read or written
 )
 

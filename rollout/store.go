@@ -37,6 +37,42 @@ func (s *Store) Plan(ctx context.Context) (plan Plan, found bool, err error) {
 	return plan, plan.V != 0, err
 }
 
+// History is an Entry that keeps what it held before.
+type History interface {
+	// History returns the values that are still known, the latest first; nil stands for a deletion.
+	History(ctx context.Context) ([][]byte, error)
+}
+
+// Followed returns the plan that a worker is to begin with, zero where there never was one. Where the plan was deleted, or this
+// foxhunt cannot follow it, that is the last one before, which the workers that run hold on to; instead then says why. Without
+// one the reason is the error: that a worker serves something else than its fleet is worse than that it waits.
+func (s *Store) Followed(ctx context.Context) (plan Plan, instead, err error) {
+	value, revision, err := s.entry.Get(ctx)
+	if err != nil || value == nil && revision == 0 {
+		return Plan{}, nil, err
+	}
+	instead = fail(CodeDeleted, "the plan was deleted; foxhunt model promote begins another")
+	if value != nil {
+		if plan, instead = Decode(value); instead == nil {
+			return plan, nil, nil
+		}
+	}
+	kept, ok := s.entry.(History)
+	if !ok {
+		return Plan{}, nil, instead
+	}
+	values, err := kept.History(ctx)
+	if err != nil {
+		return Plan{}, nil, err
+	}
+	for _, value := range values {
+		if plan, err := Decode(value); value != nil && err == nil {
+			return plan, instead, nil
+		}
+	}
+	return Plan{}, nil, instead
+}
+
 func (s *Store) read(ctx context.Context) (Plan, uint64, error) {
 	value, revision, err := s.entry.Get(ctx)
 	if err != nil || value == nil {

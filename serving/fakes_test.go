@@ -22,6 +22,7 @@ const patience = 30 * time.Second
 type entry struct {
 	mu       sync.Mutex
 	value    []byte
+	held     [][]byte
 	revision uint64
 	away     error
 	mute     error // what is put is stored, and this is all that is heard of it
@@ -45,7 +46,7 @@ func (e *entry) Put(_ context.Context, value []byte, revision uint64) (uint64, e
 	case revision != e.revision:
 		return 0, rollout.ErrConflict
 	}
-	e.value, e.revision = value, e.revision+1
+	e.value, e.revision, e.held = value, e.revision+1, append(e.held, value)
 	close(e.changed)
 	e.changed = make(chan struct{})
 	return e.revision, e.mute
@@ -345,4 +346,12 @@ func (e *entry) setMute(err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.mute = err
+}
+
+func (e *entry) History(context.Context) ([][]byte, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	latest := slices.Clone(e.held)
+	slices.Reverse(latest)
+	return latest, nil
 }

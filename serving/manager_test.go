@@ -424,3 +424,24 @@ func TestBadPlanIsToldOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestStartWithoutAPlan: where the plan was deleted, or a later foxhunt wrote it, a worker that starts serves what those that run
+// hold on to, and says that something is wrong; the next plan mends it.
+func TestStartWithoutAPlan(t *testing.T) {
+	t.Parallel()
+	for code, value := range map[string][]byte{rollout.CodeDeleted: nil, rollout.CodeNewerPlan: []byte(`{"v": 99}`)} {
+		b := newBench(t, nil)
+		b.promote(t, b.has("nats:fox@1", "1", "a"))
+		if _, err := b.entry.Put(t.Context(), value, b.entry.revision); err != nil {
+			t.Fatal(err)
+		}
+		b.run(t).serves(t, Champion, a)
+		if s := b.m.Status(); s.Followed || s.Trouble == nil || s.Trouble.Code != code {
+			t.Errorf("%s: status %+v", code, s)
+		}
+		if _, err := b.entry.Put(t.Context(), b.entry.held[0], b.entry.revision); err != nil {
+			t.Fatal(err)
+		}
+		b.until(t, "the plan followed", func() bool { return b.follows })
+	}
+}

@@ -14,7 +14,7 @@ func (m *Manager) readPlan(ctx context.Context) (rollout.Plan, int, error) {
 	if plan, planned := m.planNow(); planned >= 0 {
 		return plan, planned, nil
 	}
-	plan, found, err := m.o.Plans.Plan(ctx)
+	plan, instead, err := m.o.Plans.Followed(ctx)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -28,8 +28,11 @@ func (m *Manager) readPlan(ctx context.Context) (rollout.Plan, int, error) {
 		return rollout.Plan{}, 0, err
 	default:
 		m.known, m.noPlan = true, nil
-		if found {
-			m.plan = plan
+		m.plan = plan
+		if instead != nil {
+			m.noPlan = troubleOf(instead, m.now())
+			m.o.Log.Error("there is no plan to follow; the last one before holds, as on the workers that run", "code", m.noPlan.Code,
+				"reason", m.noPlan.Reason, "changed", plan.Changed.At)
 		}
 	}
 	return m.plan, m.planned, nil
@@ -50,8 +53,12 @@ func (m *Manager) planNow() (rollout.Plan, int) {
 func (m *Manager) planIs(plan rollout.Plan) {
 	m.mu.Lock()
 	if m.known && reflect.DeepEqual(plan, m.plan) { // it was read before, or Run watches what Start did
+		mended := m.noPlan != nil
 		m.noPlan, m.refused = nil, ""
 		m.mu.Unlock()
+		if mended {
+			m.awake()
+		}
 		return
 	}
 	m.plan, m.known, m.noPlan, m.refused = plan, true, nil, ""

@@ -137,6 +137,9 @@ func (s *site) testWorkerModels(t *testing.T, worker *jetstream.Conn) {
 	if err != nil {
 		t.Errorf("the worker cannot stop a challenger: %v", err)
 	}
+	if versions, err := worker.RolloutEntry(topology).(rollout.History).History(within(t)); err != nil || len(versions) != 3 {
+		t.Errorf("the worker cannot read the plans before: %d, %v", len(versions), err)
+	}
 	m, err := worker.FindModel(within(t), topology, "net", "")
 	if err == nil {
 		err = worker.FetchModel(within(t), topology, m, io.Discard)
