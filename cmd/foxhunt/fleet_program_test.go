@@ -147,13 +147,13 @@ func (p *program) testModelsNATS(t *testing.T) {
 		return "nats:fox"
 	}
 	began := time.Now()
-	f.model(t, "promote", push(fleetModel(t, 1)))
+	f.model(t, "promote", "--unchecked", push(fleetModel(t, 1)))
 	f.served(t, "push and promote", began, "1")
 	push(fleetModel(t, 2))
 	began = time.Now()
-	f.model(t, "promote", "nats:fox@2")
+	f.model(t, "promote", "--unchecked", "nats:fox@2")
 	f.served(t, "promote", began, "2")
-	f.model(t, "promote", push(smallFile(t, "bad", modeltest.NaN)))
+	f.model(t, "promote", "--unchecked", push(smallFile(t, "bad", modeltest.NaN)))
 	f.refused(t, "2")
 	f.model(t, "rollback") // to what serves
 	began = time.Now()

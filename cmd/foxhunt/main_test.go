@@ -12,5 +12,20 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	os.Exit(runIn(m))
+}
+
+// runIn runs the tests with folders for models of their own, and none of the user's.
+func runIn(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "foxhunt-models-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	for _, variable := range []string{"FOXHUNT_MODEL_CACHE", "FOXHUNT_MODELS_DIR"} {
+		if err := os.Setenv(variable, folder); err != nil {
+			panic(err)
+		}
+	}
+	return m.Run()
 }

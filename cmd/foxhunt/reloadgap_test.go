@@ -88,7 +88,7 @@ func (h *house) measureReload(t *testing.T, s *traffic, process *workerProcess, 
 	changed := make(chan [2]time.Time, 1)
 	time.AfterFunc(span, func() {
 		began := time.Now()
-		_, err := command(t.Context(), "model", "promote", "nats:fox@"+version, "--nats", h.server.ClientURL())
+		_, err := command(t.Context(), "model", "promote", "--unchecked", "nats:fox@"+version, "--nats", h.server.ClientURL())
 		if err != nil {
 			t.Error(err)
 		}
