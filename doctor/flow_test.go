@@ -132,10 +132,10 @@ func TestDeadCaptures(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := consumer.FetchNoWait(1); err != nil { // the server notices when it is asked for more
-		t.Fatal(err)
-	}
 	eventually(t, "an advisory", func() bool {
+		if _, err := consumer.FetchNoWait(1); err != nil { // the server notices when it is asked for more, once it has read the Nak
+			t.Fatal(err)
+		}
 		stream, err := d.api.Stream(soon(t), "ADVISORIES")
 		return err == nil && stream.CachedInfo().State.Msgs == 1
 	})
