@@ -221,13 +221,14 @@ func TestPushAnswerLost(t *testing.T) {
 	s, direct := start(t)
 	cable := newLink(t, strings.TrimPrefix(s.ClientURL(), "nats://"))
 	c := connect(t, jetstream.Options{URL: "nats://" + cable.address()})
-	var attempts atomic.Int32
+	var attempts atomic.Int32 // counted when the cable is as it is to be
 	stop, err := direct.SubscribePlain("$O."+jetstream.BucketModels+".M.>", func(string, []byte) {
-		if attempts.Add(1) == 1 {
+		if attempts.Load() == 0 {
 			cable.pauseAnswers()
 		} else {
 			cable.resume()
 		}
+		attempts.Add(1)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -242,6 +243,7 @@ func TestPushAnswerLost(t *testing.T) {
 		if err != nil || m.Version != fmt.Sprint(try+1) {
 			t.Fatalf("pushed %+v, %v", m, err)
 		}
+		waitFor(t, "the cable's cut", func() bool { return attempts.Load() > 0 })
 		if attempts.Load() > 1 {
 			return
 		}
