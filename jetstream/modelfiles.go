@@ -46,13 +46,22 @@ func (c *Conn) PushModel(ctx context.Context, t Topology, m Model, file io.Reade
 	m.chunks = objectChunks(t.modelsBucket(), rand.Text())
 	stored, err := c.pushFile(ctx, t, m, file)
 	if err != nil {
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), answerTime)
-		defer cancel()
-		if err := c.purge(undo, t.Models.Name, m.chunks); err != nil {
-			c.log.Warn("what was stored of the model stays for now; the next push removes it after an hour", "error", err)
-		}
+		c.undoPush(context.WithoutCancel(ctx), t, m)
 	}
 	return stored, full(err)
+}
+
+// undoPush removes what was stored of a model. The last part may still be on its way into the stream, where a purge overtakes
+// it, so an empty one is sent after it: once that is answered all are there.
+func (c *Conn) undoPush(ctx context.Context, t Topology, m Model) {
+	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
+	defer cancel()
+	if _, err := c.publishOnce(ctx, &nats.Msg{Subject: m.chunks}); err != nil {
+		c.log.Debug("a part of a model that was not pushed may stay", "error", err)
+	}
+	if err := c.purge(ctx, t.Models.Name, m.chunks); err != nil {
+		c.log.Warn("what was stored of the model stays for now; the next push removes it after an hour", "error", err)
+	}
 }
 
 func (c *Conn) pushFile(ctx context.Context, t Topology, m Model, file io.Reader) (Model, error) {
