@@ -36,6 +36,8 @@ var rooms = map[string][]string{
 	"worker":                    {"messages", "contract", "features", "dsp", "geo", "golang.org/x/sync", "github.com/vmihailenco/msgpack/v5", "github.com/HdrHistogram/hdrhistogram-go"},
 	"serving":                   {"model", "model/registry", "rollout", "golang.org/x/sync"},
 	"station":                   {"messages", "github.com/goccy/go-yaml"},
+	"station/receiver":          {"messages", "station"},
+	"station/cutter":            {"messages", "station/receiver"},
 	"station/clock":             {"golang.org/x/sys"},
 	"sim":                       {"messages", "geo", "dsp"},
 	"doctor":                    {"jetstream", "messages", "cache", "model", "rollout", "github.com/nats-io/nats.go"},
