@@ -136,11 +136,9 @@ func sigma(k kernel, bound, age time.Duration) time.Duration {
 func (c *Clock) Run(ctx context.Context) {
 	const before = 30 * time.Millisecond
 	for {
-		wait := time.Now().Truncate(time.Second).Add(time.Second - before).Sub(time.Now())
-		if wait <= 0 {
-			wait += time.Second
-		}
-		t := time.NewTimer(wait)
+		now := time.Now()
+		next := now.Add(before).Truncate(time.Second).Add(time.Second - before)
+		t := time.NewTimer(next.Sub(now))
 		select {
 		case <-ctx.Done():
 			t.Stop()

@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// mostError is where the kernel lets maxerror end, 16 s, in microseconds: nobody has set it for nine hours, or ever.
+const mostError = 16_000_000
+
 // readKernel asks the kernel; modes 0 changes nothing and needs no rights.
 func readKernel() (kernel, error) {
 	var tx unix.Timex
@@ -22,7 +25,9 @@ func readKernel() (kernel, error) {
 	return kernelOf(&tx), nil
 }
 
-// kernelOf reads the kernel's struct. Its errors are in microseconds, its offset in nanoseconds where the status says so.
+// kernelOf reads the kernel's struct. Its errors are in microseconds, its offset in nanoseconds where the status says so. Whether
+// anything keeps the clock in time is told by maxerror, as timedatectl does it, and not by STA_UNSYNC, which chrony leaves set
+// without its option rtcsync.
 func kernelOf(tx *unix.Timex) kernel {
 	unit := time.Microsecond
 	if tx.Status&unix.STA_NANO != 0 {
@@ -32,6 +37,6 @@ func kernelOf(tx *unix.Timex) kernel {
 		offset:       time.Duration(tx.Offset) * unit,
 		estError:     time.Duration(tx.Esterror) * time.Microsecond,
 		maxError:     time.Duration(tx.Maxerror) * time.Microsecond,
-		synchronized: tx.Status&(unix.STA_UNSYNC|unix.STA_CLOCKERR) == 0,
+		synchronized: tx.Maxerror < mostError && tx.Status&unix.STA_CLOCKERR == 0,
 	}
 }
