@@ -40,6 +40,7 @@ var rooms = map[string][]string{
 	"station/cutter":            {"messages", "station/receiver"},
 	"station/clock":             {"golang.org/x/sys"},
 	"sim":                       {"messages", "geo", "dsp"},
+	"meeting":                   {"messages", "github.com/goccy/go-yaml"},
 	"doctor":                    {"jetstream", "messages", "cache", "model", "rollout", "github.com/nats-io/nats.go"},
 	"chaos":                     {"messages", "jetstream", "model/modeltest", "github.com/nats-io"},
 	"loadtest":                  {"messages", "jetstream", "sim", "geo", "github.com/HdrHistogram/hdrhistogram-go"},
