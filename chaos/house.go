@@ -26,6 +26,7 @@ type House struct {
 	Ledger  *Ledger
 
 	t        testing.TB
+	books    books // where all is entered: the ledger, unless captures meet
 	programs *Programs
 	topology jetstream.Topology
 	plain    string // file of the small model
@@ -35,6 +36,16 @@ type House struct {
 	retries  sync.Map // ids of captures that were published more than once
 	crews    []*Crew
 	measure  func() // called when the ledger is complete; nil: nothing to measure
+}
+
+// books are what a house enters captures and their ends in: a [Ledger], or an [EventLedger] where captures meet.
+type books interface {
+	Attempt(id, subject string, want Fate)
+	Acked(id string)
+	Refused(id, code string)
+	FixPublished(subject string, fix *messages.Fix)
+	FixStored(subject string, fix *messages.Fix, at time.Time)
+	DeadStored(id, code, sentence string)
 }
 
 // ackWait is short, so that redelivery happens within a short test.
@@ -60,6 +71,7 @@ func newHouse(t testing.TB, programs *Programs, topology jetstream.Topology) *Ho
 func furnish(t testing.TB, programs *Programs, env []string, topology jetstream.Topology, servers ...*NATS) *House {
 	t.Helper()
 	h := &House{Servers: servers, Ledger: NewLedger(), t: t, programs: programs, topology: topology, env: env}
+	h.books = h.Ledger
 	h.plain = filepath.Join(t.TempDir(), "plain.onnx")
 	if err := os.WriteFile(h.plain, modeltest.Plain(t), 0o600); err != nil {
 		t.Fatal(err)
@@ -98,7 +110,7 @@ func (h *House) listen(t testing.TB) {
 	}
 	if _, err := h.nats.Subscribe(messages.AllFixes, func(m *nats.Msg) {
 		if fix := h.decode(m.Header.Get("Content-Type"), m.Data); fix != nil {
-			h.Ledger.FixPublished(m.Subject, fix)
+			h.books.FixPublished(m.Subject, fix)
 		}
 	}); err != nil {
 		t.Fatal(err)

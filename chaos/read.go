@@ -20,7 +20,7 @@ func (h *House) read() {
 			return
 		}
 		if fix := h.decode(m.Headers().Get("Content-Type"), m.Data()); fix != nil {
-			h.Ledger.FixStored(m.Subject(), fix, at)
+			h.books.FixStored(m.Subject(), fix, at)
 		}
 	})
 	h.each(h.topology.Dead.Name, func(m js.Msg, _ time.Time) {
@@ -33,7 +33,7 @@ func (h *House) read() {
 		if ids := letter.Headers[js.MsgIDHeader]; len(ids) > 0 {
 			id = ids[0]
 		}
-		h.Ledger.DeadStored(id, letter.Reason, letter.Sentence)
+		h.books.DeadStored(id, letter.Reason, letter.Sentence)
 	})
 }
 

@@ -51,7 +51,7 @@ func (h *House) Publish(ctx context.Context, traffic Traffic) {
 
 // publishOne publishes a capture until it is stored, refused for good, or ctx ends.
 func (h *House) publishOne(ctx context.Context, c Capture) {
-	h.Ledger.Attempt(c.ID, c.Subject, c.Want)
+	h.books.Attempt(c.ID, c.Subject, c.Want)
 	for ctx.Err() == nil {
 		stored, err := h.Conn.PublishCapture(ctx, c.Subject, c.ID, c.Data)
 		var refused *jetstream.Error
@@ -60,13 +60,13 @@ func (h *House) publishOne(ctx context.Context, c Capture) {
 			h.t.Errorf("the PubAck of %s says that its id was used before", c.ID)
 			return
 		case err == nil:
-			h.Ledger.Acked(c.ID)
+			h.books.Acked(c.ID)
 			return
 		case !errors.As(err, &refused):
 			h.t.Errorf("publishing %s: an error without a code: %v", c.ID, err)
 			return
 		case refused.Code == jetstream.CodeStationOverLimit, refused.Code == jetstream.CodeStreamFull, !refused.Passing():
-			h.Ledger.Refused(c.ID, refused.Code)
+			h.books.Refused(c.ID, refused.Code)
 			return
 		}
 		h.retry(c.ID)
