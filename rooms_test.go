@@ -39,6 +39,7 @@ var rooms = map[string][]string{
 	"station/receiver":          {"messages", "station"},
 	"station/cutter":            {"messages", "station/receiver"},
 	"station/clock":             {"golang.org/x/sys"},
+	"station/requests":          {"messages", "station/cutter", "golang.org/x/time"},
 	"station/spool":             {"messages"},
 	"sim":                       {"messages", "geo", "dsp"},
 	"meeting":                   {"messages", "github.com/goccy/go-yaml"},
