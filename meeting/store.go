@@ -46,7 +46,7 @@ type Store interface {
 	// End keeps the entry of an event that ended, in the place of any before it. Where there is no room it does nothing.
 	End(ctx context.Context, key Key, value []byte) error
 
-	// Fetch gives captures by their places, each nil that is no longer there, or is another one.
+	// Fetch gives captures by their places, each nil that is surely no longer there, or is another one.
 	Fetch(ctx context.Context, places []Place) ([]*Message, error)
 	// Delete takes captures off the stream; those that are gone, or are others, are left alone.
 	Delete(ctx context.Context, places []Place) error

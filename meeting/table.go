@@ -1,0 +1,245 @@
+package meeting
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Table is where captures meet: it reads entries, decides, and writes, again if somebody else has written meanwhile. Its
+// methods are called from many goroutines.
+type Table struct {
+	store    Store
+	networks Networks
+	keys     locks
+}
+
+// NewTable makes a table; networks have been validated.
+func NewTable(store Store, networks Networks) *Table { return &Table{store: store, networks: networks} }
+
+// Arrival is a capture of one receiver that was delivered.
+type Arrival struct {
+	Network    string
+	Event      string // that it states; "" for none
+	Frequency  float64
+	Capture    Member // Left empty
+	Deliveries int    // this one included
+	Attempts   int    // deliveries that a capture should be done with
+	Least      int    // receivers that a fix needs, beside what the rules say
+	Most       int    // receivers that it takes
+}
+
+// Outcome is what is to be done about a capture that has arrived.
+type Outcome struct {
+	Action Action
+	Delay  time.Duration // for Wait
+	Code   string        // for Bury
+	Reason string        // for Bury
+	Event  *Event        // for Work: to be located, and then ended, refused or given back
+	Ended  *Entry        // for Bury: the event that was refused, if that is why; nil: the capture's own fault
+	Key    Key           // of the event
+	Joined bool          // the capture is now a member that was none before
+}
+
+// Conflicts are passing: each means that somebody else came on.
+const (
+	mostConflicts  = 64
+	conflictPause  = 2 * time.Millisecond
+	longestPause   = 100 * time.Millisecond
+	pauseDoublings = 6
+)
+
+var errCrowded = errors.New("meeting: others wrote the entry each time before this worker could")
+
+// Arrive notes the capture in its event, and says what is to be done. An error is passing.
+func (t *Table) Arrive(ctx context.Context, a Arrival) (Outcome, error) {
+	rules := t.networks.For(a.Network)
+	rules.MinReceivers = max(rules.MinReceivers, a.Least)
+	keys := rules.Keys(a.Network, a.Event, a.Frequency, a.Capture.Start)
+	unlock := t.keys.lock(keys[0]) // lanes of one process need not conflict
+	defer unlock()
+	for attempt := range mostConflicts {
+		o, err := t.attempt(ctx, &a, rules, keys)
+		if err == nil && o.Action == again || errors.Is(err, ErrConflict) {
+			if err := pause(ctx, attempt); err != nil {
+				return Outcome{}, err
+			}
+			continue
+		}
+		return o, err
+	}
+	return Outcome{}, errCrowded
+}
+
+func pause(ctx context.Context, attempt int) error {
+	if attempt == 0 {
+		return nil
+	}
+	longest := min(conflictPause<<min(attempt, pauseDoublings), longestPause)
+	select {
+	case <-time.After(rand.N(longest)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// attempt reads, decides and writes once.
+func (t *Table) attempt(ctx context.Context, a *Arrival, rules Rules, keys []Key) (Outcome, error) {
+	events, group, err := t.read(ctx, keys)
+	if err != nil {
+		return Outcome{}, err
+	}
+	now, err := t.store.Now(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	f := &events[rules.choose(&a.Capture, events)]
+	v := t.view(a, rules, f, now)
+	v.behind = func() (bool, error) { return t.store.Behind(ctx, time.Unix(0, v.windowEnd(f.open))) }
+	t.store.Hear(a.Network, a.Frequency, a.Capture.Station)
+	d, err := v.decide()
+	if err != nil {
+		return Outcome{}, err
+	}
+	o, err := t.carryOut(ctx, f, group, len(keys) > 1, d)
+	if o.Event != nil {
+		o.Event.least = rules.MinReceivers
+	}
+	return o, err
+}
+
+func (t *Table) view(a *Arrival, rules Rules, f *found, now time.Time) *view {
+	v := &view{
+		capture: a.Capture, event: a.Event, frequency: a.Frequency, deliveries: a.Deliveries, attempts: a.Attempts,
+		open: f.open, ended: f.ended, rules: rules, most: a.Most, now: now.UnixNano(), ackWait: t.store.AckWait(),
+	}
+	v.awaited = rules.Stations
+	if len(v.awaited) == 0 && f.open != nil {
+		v.awaited = t.store.Heard(a.Network, f.open.Frequency, time.Unix(0, f.open.Opened))
+	}
+	return v
+}
+
+// read reads the entries of all keys; group is the revision of their group, where there are several.
+func (t *Table) read(ctx context.Context, keys []Key) (events []found, group uint64, err error) {
+	events = make([]found, len(keys))
+	open, ended := make([][]byte, len(keys)), make([][]byte, len(keys))
+	revisions := make([]uint64, len(keys))
+	var both errgroup.Group
+	for i, key := range keys {
+		both.Go(func() (err error) { ended[i], err = t.store.Ended(ctx, key); return err })
+	}
+	if len(keys) == 1 {
+		open[0], revisions[0], err = t.store.Read(ctx, keys[0])
+	} else {
+		names := []string{keys[0].Name, keys[1].Name}
+		open, revisions, group, err = t.store.ReadGroup(ctx, keys[0].Network, keys[0].Group, names)
+	}
+	if err := errors.Join(err, both.Wait()); err != nil {
+		return nil, 0, err
+	}
+	for i, key := range keys {
+		events[i] = found{key: key, revision: revisions[i]}
+		if events[i].open, err = decodeIf(open[i]); err == nil {
+			events[i].ended, err = decodeIf(ended[i])
+		}
+		if err != nil {
+			return nil, 0, fmt.Errorf("%w (key %s)", err, key)
+		}
+	}
+	return events, group, nil
+}
+
+func decodeIf(b []byte) (*Entry, error) {
+	if b == nil {
+		return nil, nil
+	}
+	return DecodeEntry(b)
+}
+
+// carryOut writes what a decision says.
+func (t *Table) carryOut(ctx context.Context, f *found, group uint64, inGroup bool, d Decision) (o Outcome, err error) {
+	o = Outcome{Action: d.Action, Delay: d.Delay, Code: d.Code, Reason: d.Reason, Key: f.key, Ended: d.ends}
+	revision := f.revision
+	if d.write != nil {
+		if inGroup && (f.open == nil || d.write.Opened != f.open.Opened) { // a neighbour's event begun meanwhile may be its own
+			revision, err = t.store.WriteInGroup(ctx, f.key, d.write.Encode(), revision, group)
+		} else {
+			revision, err = t.store.Write(ctx, f.key, d.write.Encode(), revision)
+		}
+		if err != nil {
+			return Outcome{}, err
+		}
+		o.Joined = f.open == nil || d.write.Opened != f.open.Opened || len(d.write.Members) > len(f.open.Members)
+	}
+	if d.Action == Work {
+		o.Event = &Event{table: t, Key: f.key, entry: d.write, revision: revision}
+	}
+	if d.ends != nil {
+		return o, t.end(ctx, f.key, d.ends, revision)
+	}
+	if d.clear {
+		return o, t.remove(ctx, f.key, revision)
+	}
+	if d.Action == Bury && f.ended != nil && f.ended.State == Refused {
+		o.Ended = f.ended
+	}
+	return o, nil
+}
+
+// end keeps the entry of an event that ended, and removes the open one.
+func (t *Table) end(ctx context.Context, key Key, e *Entry, revision uint64) error {
+	if err := t.store.End(ctx, key, e.Encode()); err != nil {
+		return err
+	}
+	return t.remove(ctx, key, revision)
+}
+
+// remove removes an open entry, if nobody else has.
+func (t *Table) remove(ctx context.Context, key Key, revision uint64) error {
+	err := t.store.Remove(ctx, key, revision)
+	if errors.Is(err, ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// locks are mutexes by key.
+type locks struct {
+	mu   sync.Mutex
+	held map[Key]*lock
+}
+
+type lock struct {
+	sync.Mutex
+	users int
+}
+
+func (l *locks) lock(key Key) (unlock func()) {
+	l.mu.Lock()
+	if l.held == nil {
+		l.held = make(map[Key]*lock)
+	}
+	k := l.held[key]
+	if k == nil {
+		k = &lock{}
+		l.held[key] = k
+	}
+	k.users++
+	l.mu.Unlock()
+	k.Lock()
+	return func() {
+		k.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if k.users--; k.users == 0 {
+			delete(l.held, key)
+		}
+	}
+}
