@@ -293,7 +293,8 @@ func TestCluster(t *testing.T) {
 	}
 	plain := plainStream(t, first.ClientURL())
 	for _, name := range []string{topo.Captures.Name, topo.Fixes.Name, topo.Dead.Name, topo.Advisories.Name, topo.Events.Name, topo.Models.Name,
-		"KV_" + topo.Leases.Bucket, "KV_" + topo.Claims.Bucket, "KV_" + topo.Rollout.Bucket} {
+		"KV_" + topo.Leases.Bucket, "KV_" + topo.Claims.Bucket, "KV_" + topo.Rollout.Bucket,
+		"KV_" + topo.Meetings.Bucket, topo.Met.Name, topo.Heard.Name} {
 		stream, err := plain.Stream(t.Context(), name)
 		if err != nil || stream.CachedInfo().Config.Replicas != 3 {
 			t.Errorf("%s: %v, want three replicas", name, err)
