@@ -1,6 +1,7 @@
 package station
 
 import (
+	"cmp"
 	"time"
 
 	"foxhunt/messages"
@@ -25,11 +26,13 @@ const (
 // covers o.Length of the time they have in common, beginning o.Start after its start; with
 // Length 0 all of it, or as much as fits into messages.MaxCaptureBytes. Each receiver's part
 // begins with its own first sample in that span, and t0 is that sample's time. The samples
-// alias the recordings. The error is a *messages.Refusal.
+// alias the recordings. Recordings that are the parts of one capture (Part) are not cut again,
+// unless o says how. The error is a *messages.Refusal.
 func Bundle(recordings []*Recording, stations Stations, o CaptureOptions) (*messages.Capture, error) {
 	if len(recordings) == 0 {
 		return nil, refuse(CodeNoRecordings, "no recordings to bundle")
 	}
+	o = o.filled(recordings)
 	frequency, err := commonFrequency(recordings)
 	if err != nil {
 		return nil, err
@@ -42,10 +45,14 @@ func Bundle(recordings []*Recording, stations Stations, o CaptureOptions) (*mess
 		return nil, err
 	}
 	c := newCapture(frequency, o)
+	parts := areParts(recordings, o)
 	for _, r := range recordings {
 		station, err := stations.of(r)
 		if err != nil {
 			return nil, err
+		}
+		if parts {
+			from, to = r.StartTime, r.EndTime()
 		}
 		c.Receivers = append(c.Receivers, r.receiver(station, from, to))
 	}
@@ -57,6 +64,25 @@ func newCapture(frequency float64, o CaptureOptions) *messages.Capture {
 		Version: messages.CaptureVersion, ID: messages.NewCaptureID(), Event: o.Event, Session: o.Session,
 		Frequency: frequency, Cache: true,
 	}
+}
+
+// filled is o with the names that recordings say and o does not.
+func (o CaptureOptions) filled(recordings []*Recording) CaptureOptions {
+	for _, r := range recordings {
+		o.Event, o.Session = cmp.Or(o.Event, r.Event), cmp.Or(o.Session, r.Session)
+	}
+	return o
+}
+
+// areParts reports whether the recordings are parts of one capture, to be put together as they were.
+func areParts(recordings []*Recording, o CaptureOptions) bool {
+	size := 0
+	for _, r := range recordings {
+		if size += len(r.IQ); r.Part == "" || r.Part != recordings[0].Part {
+			return false
+		}
+	}
+	return o.Start == 0 && o.Length == 0 && size < messages.MaxCaptureBytes
 }
 
 // commonFrequency is the frequency of all recordings, of which some may not know it.

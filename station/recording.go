@@ -15,14 +15,20 @@ const MaxFileBytes = 1 << 30
 // Recording is a contiguous run of samples of one receiver.
 type Recording struct {
 	Name       string  // of the file, for messages
-	Station    string  // from the file's name or Options; "" where neither says it
-	Frequency  float64 // Hz; 0 where neither says it
+	Station    string  // from the file, its name or Options; "" where none says it
+	Frequency  float64 // Hz; 0 where none says it
 	StartTime  int64   // ns since the Unix epoch (UTC) of the first sample
 	SampleRate float64 // Hz, the true rate where the recording tells it
 	ClockSigma float64 // ns, standard deviation of StartTime
 	Format     messages.SampleFormat
 	IQ         []byte
-	Dropped    int // samples of the file that are not in the run: stale timestamps, other side of a gap
+	Dropped    int // samples of the file that are not in the run: stale timestamps, other side of a gap, another segment
+
+	// What only SigMF recordings say.
+	Place          *Place  // where the receiver stood; nil where it does not say
+	Gain           float64 // dB
+	Event, Session string  // for captures of it, where CaptureOptions name none
+	Part           string  // id of the capture that it was a part of, if it is one that was taken off a stream
 
 	sigmaGiven bool // ClockSigma is Options', which goes before the stations file's
 }
@@ -33,20 +39,34 @@ type Recording struct {
 const DefaultClockSigma = 1000
 
 // Options says what a recording does not say itself. Station and Frequency go before what
-// the file's name says, ClockSigma before what the recording and the stations file say; the
-// rest is ignored where the recording has it, but a StartTime says the week of a KiwiSDR's.
+// the file and its name say, ClockSigma before what the recording and the stations file say;
+// of a SigMF recording StartTime and SampleRate do, too. The rest is ignored where the
+// recording has it, but a StartTime says the week of a KiwiSDR's.
 type Options struct {
 	Station    string
 	Frequency  float64               // Hz
 	Format     messages.SampleFormat // of a raw file
 	SampleRate float64               // Hz, of a raw file; of a wav file, in place of the header's
 	StartTime  int64                 // ns since the Unix epoch, of a raw or plain wav file; within half a week, of a KiwiSDR's
+	Segment    int                   // of a SigMF recording, from 1; 0: the longest
 	ClockSigma float64               // ns; 0 leaves it to the recording or, where that does not show it, DefaultClockSigma
 }
 
-// Open reads a recording: a KiwiSDR recording with GNSS time, a plain wav file, or, without a
-// RIFF header, a raw IQ file. The error is a *messages.Refusal or one of the os package.
+// Open reads a recording: SigMF's metadata, samples or archive by their names' ends (see
+// IsSigMF), a KiwiSDR recording with GNSS time, a plain wav file, or, without a RIFF header, a
+// raw IQ file. The error is a *messages.Refusal or one of the os package.
 func Open(path string, o Options) (*Recording, error) {
+	if IsSigMF(path) {
+		r, err := openSigMF(path, o)
+		if err != nil {
+			return nil, err
+		}
+		name := filepath.Base(path)
+		return r.settle(name, said{frequency: parseName(name).frequency, station: stationNamed(name)}, o), nil
+	}
+	if isUnreadSigMF(path) {
+		return nil, refuse(CodeBadSigMF, "%.200q is to be unpacked first: only SigMF's metadata, samples and plain archives (.sigmf) are read", path)
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -71,7 +91,18 @@ func read(file []byte, name string, o Options) (*Recording, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Name, r.Station, r.Frequency = name, said.station, said.frequency
+	return r.settle(name, said, o), nil
+}
+
+// settle says of r what o does, or else its file, or else that file's name.
+func (r *Recording) settle(name string, said said, o Options) *Recording {
+	r.Name = name
+	if r.Station == "" {
+		r.Station = said.station
+	}
+	if r.Frequency == 0 {
+		r.Frequency = said.frequency
+	}
 	if o.Station != "" {
 		r.Station = o.Station
 	}
@@ -81,7 +112,7 @@ func read(file []byte, name string, o Options) (*Recording, error) {
 	if o.ClockSigma != 0 {
 		r.ClockSigma, r.sigmaGiven = o.ClockSigma, true
 	}
-	return r, nil
+	return r
 }
 
 // readAny reads any kind of file; named is the time that its name says.
@@ -163,6 +194,9 @@ func (r *Recording) receiver(s Station, from, to int64) messages.Receiver {
 	}
 	if s.ClockSigma > 0 && !r.sigmaGiven {
 		rx.ClockSigma = s.ClockSigma
+	}
+	if s.Gain == 0 {
+		rx.Gain = r.Gain
 	}
 	return rx
 }

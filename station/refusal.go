@@ -14,6 +14,8 @@ const (
 	CodeBadWAV            = "bad_wav"            // channels, bits or rate that no receiver here writes
 	CodeNoTimestamps      = "no_timestamps"      // a KiwiSDR recording without GNSS time
 	CodeBadTimestamps     = "bad_timestamps"     // its timestamps contradict the rate in its header
+	CodeBadSigMF          = "bad_sigmf"          // SigMF metadata or an archive that is malformed, or says what cannot be carried
+	CodeBadChecksum       = "bad_checksum"       // samples that are not those that the metadata are about
 	CodeMissingOption     = "missing_option"     // the file does not say it, so the user must
 	CodeBadStations       = "bad_stations"       // the stations file
 	CodeUnknownStation    = "unknown_station"    // not in the stations file

@@ -12,16 +12,24 @@ const DefaultSequenceLength = time.Second
 // Sequence cuts one station's recording into captures of that receiver alone, o.Length each
 // (0 stands for DefaultSequenceLength). They begin at whole multiples of the length since the
 // Unix epoch, so that captures of different stations cover the same time; what lies before
-// the first and after the last is left out. The samples alias the recording. The error is a
+// the first and after the last is left out. A recording that is a capture's Part is one capture,
+// unless o says how to cut it. The samples alias the recording. The error is a
 // *messages.Refusal.
 func Sequence(r *Recording, stations Stations, o CaptureOptions) ([]*messages.Capture, error) {
+	alone := []*Recording{r}
+	o = o.filled(alone)
 	station, err := stations.of(r)
 	if err != nil {
 		return nil, err
 	}
-	frequency, err := commonFrequency([]*Recording{r})
+	frequency, err := commonFrequency(alone)
 	if err != nil {
 		return nil, err
+	}
+	if areParts(alone, o) {
+		c := newCapture(frequency, o)
+		c.Receivers = []messages.Receiver{r.receiver(station, r.StartTime, r.EndTime())}
+		return []*messages.Capture{c}, c.Validate()
 	}
 	if o.Length == 0 {
 		o.Length = DefaultSequenceLength
@@ -29,7 +37,7 @@ func Sequence(r *Recording, stations Stations, o CaptureOptions) ([]*messages.Ca
 	if o.Start < 0 || o.Length < 0 || o.Start >= r.Duration() {
 		return nil, refuse(CodeTooShort, "%v each from %v on were asked for; %s lasts %v", o.Length, o.Start, r.Name, r.Duration())
 	}
-	if fits := longestCapture([]*Recording{r}, o); o.Length > fits {
+	if fits := longestCapture(alone, o); o.Length > fits {
 		return nil, refuse(CodeTooLong, "%v were asked for; %v fit into a capture of %d bytes", o.Length, fits, messages.MaxCaptureBytes)
 	}
 	length, end := int64(o.Length), r.EndTime()

@@ -159,12 +159,18 @@ func (s Stations) Find(id string) (Station, bool) {
 	return Station{}, false
 }
 
-// of is the station that made a recording.
+// of is the station that made a recording. What the recording says of its place counts where s does not know it.
 func (s Stations) of(r *Recording) (Station, error) {
 	if r.Station == "" {
 		return Station{}, refuse(CodeUnknownStation, "the name of %s does not say its station; name it", r.Name)
 	}
 	station, ok := s.Find(r.Station)
+	if !ok && r.Place != nil {
+		return Station{ID: r.Station, Latitude: r.Place.Latitude, Longitude: r.Place.Longitude, Altitude: r.Place.Altitude}, nil
+	}
+	if !ok && len(s) == 0 {
+		return Station{}, refuse(CodeUnknownStation, "%s does not say where its station %s stood; a stations file must", r.Name, r.Station)
+	}
 	if !ok {
 		return Station{}, refuse(CodeUnknownStation, "station %s of %s is not in the stations file, which has %s", r.Station, r.Name, s.names())
 	}

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +20,8 @@ import (
 	"foxhunt/messages"
 	"foxhunt/station"
 )
+
+const defaultStations = "stations.yaml"
 
 type publishOptions struct {
 	resume   bool
@@ -32,6 +36,7 @@ type publishOptions struct {
 	freq     float64
 	t0       string
 	sigma    time.Duration
+	segment  int
 	cutting  station.CaptureOptions
 }
 
@@ -46,11 +51,15 @@ With --bundle, recordings that several receivers made at the same time become on
 common time span. Without it, each recording is published alone, in pieces of --length: captures of one receiver,
 which the default model cannot locate and answers with dead letters, too_few_receivers.
 
-Recordings are KiwiSDR wav files with GNSS times; other wav files; and raw IQ, which needs --format and --rate. A
+Recordings are KiwiSDR wav files with GNSS times; SigMF (.sigmf-meta, .sigmf-data or .sigmf); other wav files; and raw
+IQ, which needs --format and --rate. A
 file named time_frequency_station_iq, such as 20200813T065220Z_77500_HB9ODP_iq.wav, says its station and frequency
 (_iq may be missing). For any other file, STATION=FILE or --station, and --freq, say them.
 
-All but KiwiSDR's need the time of their first sample, as FILE@TIME or --t0. KiwiSDR's know it, but not the week:
+SigMF files say what there is to say themselves, as far as they do, and those that foxhunt fetch wrote go as one capture as
+they were, unless --start or --length are given (docs/sigmf.md).
+
+All others but KiwiSDR's need the time of their first sample, as FILE@TIME or --t0. KiwiSDR's know it, but not the week:
 those that are not named so need --t0, too, right to three days. What an argument says goes before the flags, which
 stand for all files, and these go before what files and their names say.
 
@@ -62,13 +71,14 @@ Ids are random, so the same command again stores everything again. With --resume
 content, network and source; CAPTURES remembers ids for 15 minutes, within which the same command with --resume sends only
 what is missing, and says of the rest that it "was stored before".
 
-Where the stations are is in the --stations file:
+Where the stations are is in the --stations file, which goes before what SigMF files say:
 
   - id: HB9ODP
     lat: 46.499351
     lon: 8.798828
     alt: 900`,
 		Example: `  foxhunt publish --network dcf --bundle dcf77 --stations stations.yaml recordings/*.wav
+  foxhunt publish --network city --bundle fm north.sigmf-meta south.sigmf-meta west.sigmf
   foxhunt publish --network city --bundle fm --format cu8 --rate 2.4e6 --freq 98.1e6 \
     NORTH=n.raw@2026-03-01T12:00:00.000000120Z SOUTH=s.raw@2026-03-01T12:00:00.5Z WEST=w.raw@2026-03-01T12:00:00.25Z`,
 		Args: cobra.MinimumNArgs(1),
@@ -86,12 +96,13 @@ func (o *publishOptions) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.resume, "resume", false, "send only what this command, with --resume, has not stored in the last 15 minutes")
 	flags.StringVar(&o.network, "network", "", "network that the stations belong to (needed)")
 	flags.StringVar(&o.bundle, "bundle", "", "put all recordings into one capture under this name")
-	flags.StringVar(&o.stations, "stations", "stations.yaml", "YAML list of id, lat, lon, alt")
+	flags.StringVar(&o.stations, "stations", defaultStations, "YAML list of id, lat, lon, alt; SigMF files that say where they were made need none")
 	flags.StringVar(&o.station, "station", "", "station of files that are not given as STATION=FILE (default: from the file's name)")
 	flags.StringVar(&o.format, "format", "", "samples of raw files: cu8, ci8, ci16_le or cf32_le")
 	flags.Float64Var(&o.rate, "rate", 0, "sample rate in Hz of raw files, and of plain wav files in place of the header's")
 	flags.Float64Var(&o.freq, "freq", 0, "centre frequency in Hz (default: from the file's name)")
 	flags.StringVar(&o.t0, "t0", "", "time of the first sample of files that are not given as FILE@TIME, RFC 3339 with up to nine decimals")
+	flags.IntVar(&o.segment, "segment", 0, "segment of SigMF files, from 1 (default: the longest)")
 	flags.DurationVar(&o.sigma, "sigma", 0, "standard deviation of the time stamps (default: the stations file's, or what the recording shows, or 1µs)")
 	flags.DurationVar(&o.cutting.Start, "start", 0, "leave out so much of the recordings' common start")
 	flags.DurationVar(&o.cutting.Length, "length", 0, "length of a capture (default: of a bundle all that fits, else 1s)")
@@ -171,15 +182,15 @@ func (o *publishOptions) captures(arguments []string, log io.Writer) ([]*message
 	if o.network == "" {
 		return nil, errors.New("network is missing; want for example --network dcf")
 	}
-	stations, err := station.LoadStations(o.stations)
-	if err != nil {
-		return nil, err
-	}
 	defaults, err := o.defaults()
 	if err != nil {
 		return nil, err
 	}
 	recordings, err := openRecordings(arguments, defaults, log)
+	if err != nil {
+		return nil, err
+	}
+	stations, err := o.loadStations(recordings)
 	if err != nil {
 		return nil, err
 	}
@@ -198,11 +209,22 @@ func (o *publishOptions) captures(arguments []string, log io.Writer) ([]*message
 	return all, nil
 }
 
+// loadStations reads the stations file, which need not be there if nobody named it and the recordings themselves say where they
+// were made.
+func (o *publishOptions) loadStations(recordings []*station.Recording) (station.Stations, error) {
+	stations, err := station.LoadStations(o.stations)
+	placeless := slices.ContainsFunc(recordings, func(r *station.Recording) bool { return r.Place == nil })
+	if errors.Is(err, fs.ErrNotExist) && o.stations == defaultStations && !placeless {
+		return nil, nil
+	}
+	return stations, err
+}
+
 // defaults say of all recordings what their arguments do not.
 func (o *publishOptions) defaults() (station.Options, error) {
 	options := station.Options{
 		Station: o.station, Frequency: o.freq, Format: messages.SampleFormat(o.format), SampleRate: o.rate,
-		ClockSigma: float64(o.sigma.Nanoseconds()),
+		ClockSigma: float64(o.sigma.Nanoseconds()), Segment: o.segment,
 	}
 	var err error
 	if o.t0 != "" {

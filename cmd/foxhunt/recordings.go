@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,9 @@ import (
 func openRecordings(arguments []string, o station.Options, log io.Writer) ([]*station.Recording, error) {
 	var recordings []*station.Recording
 	for _, text := range arguments {
+		if strings.HasSuffix(text, ".sigmf-data") && slices.Contains(arguments, station.SigMFTwin(text)) {
+			continue // as *.sigmf-* names both files of a recording
+		}
 		a, err := parseRecordingArgument(text)
 		if err != nil {
 			return nil, err
@@ -26,12 +30,19 @@ func openRecordings(arguments []string, o station.Options, log io.Writer) ([]*st
 			return nil, err
 		}
 		if r.Dropped > 0 {
-			fmt.Fprintf(log, "%s: %s of %s samples left out: a gap or stale timestamps\n", r.Name,
-				withCommas(r.Dropped), withCommas(r.Dropped+r.Samples()))
+			fmt.Fprintf(log, "%s: %s of %s samples left out: %s\n", r.Name,
+				withCommas(r.Dropped), withCommas(r.Dropped+r.Samples()), whyDropped(r))
 		}
 		recordings = append(recordings, r)
 	}
 	return recordings, nil
+}
+
+func whyDropped(r *station.Recording) string {
+	if station.IsSigMF(r.Name) {
+		return "other segments; --segment chooses one"
+	}
+	return "a gap or stale timestamps"
 }
 
 // recordingArgument is a recording on the command line.
