@@ -21,6 +21,7 @@ type entry struct {
 	sequence uint64
 	put      int64 // ms since the Unix epoch
 	size     int64 // of the file, bytes
+	tries    int   // that failed
 	notUntil time.Time
 }
 

@@ -142,11 +142,16 @@ func (s *Spool) back(e entry) {
 	s.change()
 }
 
+// restsAfter is how many failures make any capture rest for a while: one too large for a slow link, say, must not be tried
+// again and again before all others.
+const restsAfter = 4
+
 func (s *Spool) failed(e entry, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if errors.Is(err, errSlowly) {
+	e.tries++
+	if errors.Is(err, errSlowly) || e.tries%restsAfter == 0 {
 		e.notUntil = now.Add(s.pace.slow)
 	}
 	s.stats.Failed++
