@@ -100,15 +100,7 @@ func (c *Conn) direct(ctx context.Context, stream string, request map[string]any
 	default:
 		return StreamMessage{}, fail(CodeServer, nil, "%s: direct get: %s %s", stream, reasonText(status), reasonText(msg.Header.Get("Description")))
 	}
-	m := StreamMessage{Subject: added(msg.Header, js.SubjectHeader), Header: msg.Header, Data: msg.Data}
-	added(msg.Header, js.StreamHeader)
-	if err := json.Unmarshal([]byte(added(msg.Header, js.SequenceHeader)), &m.Sequence); err != nil {
-		return StreamMessage{}, fail(CodeServer, err, "%s: direct get: no sequence in the answer", stream)
-	}
-	if m.Time, err = time.Parse(time.RFC3339Nano, added(msg.Header, js.TimeStampHeaer)); err != nil {
-		return StreamMessage{}, fail(CodeServer, err, "%s: direct get: no time in the answer", stream)
-	}
-	return m, nil
+	return streamMessage(stream, msg)
 }
 
 // undecoded asks for what came in an answer to direct whose headers nats.go cannot decode, and therefore drops with the

@@ -1,0 +1,55 @@
+package jetstream
+
+import (
+	"context"
+	"time"
+
+	"foxhunt/meeting"
+)
+
+// Meetings is where the captures of one emission come together: events in key-value buckets, the captures themselves in their
+// stream, and who was heard lately. It implements [meeting.Store]. Close must be called. It is safe for concurrent use.
+type Meetings struct {
+	conn     *Conn
+	topology Topology
+	ackWait  time.Duration
+	open     bucketEntries
+	clock    serverClock
+	backlog  backlog
+	presence presence
+}
+
+var _ meeting.Store = (*Meetings)(nil)
+
+// Meetings returns the events of t's buckets, which must be there. ackWait is the time after which the server delivers a
+// capture again; see [Source.AckWait]. It returns once it is known which stations were heard lately: without them events would
+// seem complete that are not.
+func (c *Conn) Meetings(ctx context.Context, t Topology, ackWait time.Duration) (*Meetings, error) {
+	m := &Meetings{conn: c, topology: t, ackWait: ackWait, open: bucketEntries{c, t.Meetings.Bucket}}
+	m.clock.ask = func(ctx context.Context) (time.Time, error) { return c.ServerTime(ctx, t) }
+	m.backlog = backlog{conn: c, topology: t}
+	m.presence = presence{conn: c, bucket: bucketOf(t.Heard.Name), lapse: t.Heard.MaxAge, now: m.clock.now}
+	if err := m.presence.start(ctx); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Close ends keeping the view of who is heard.
+func (m *Meetings) Close() { m.presence.stop() }
+
+// Now is the time by the server's clock, which is asked once a minute.
+func (m *Meetings) Now(ctx context.Context) (time.Time, error) { return m.clock.now(ctx) }
+
+// AckWait is the time after which the server delivers a capture again.
+func (m *Meetings) AckWait() time.Duration { return m.ackWait }
+
+// Hear notes that a station was heard.
+func (m *Meetings) Hear(network string, frequency float64, station string) {
+	m.presence.hear(presenceKey{network, meeting.HertzOf(frequency), station})
+}
+
+// Heard are the stations of a network and frequency that were heard lately, and for the first time of those before then.
+func (m *Meetings) Heard(network string, frequency float64, then time.Time) []string {
+	return m.presence.heard(network, meeting.HertzOf(frequency), then)
+}
