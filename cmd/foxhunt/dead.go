@@ -149,7 +149,7 @@ func concernsOne(err error) bool {
 		return false
 	}
 	switch e.Code {
-	case jetstream.CodeNoLetter, jetstream.CodeNotReplayable, jetstream.CodeStationOverLimit, jetstream.CodeTooLarge:
+	case jetstream.CodeNoLetter, jetstream.CodeNoCapture, jetstream.CodeNotReplayable, jetstream.CodeStationOverLimit, jetstream.CodeTooLarge:
 		return true
 	}
 	return false
