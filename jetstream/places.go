@@ -79,9 +79,6 @@ func (m *Meetings) Delete(ctx context.Context, places []meeting.Place) error {
 	return deleting.Wait()
 }
 
-// backlogFor is how long it holds that captures wait that were stored before some time.
-const backlogFor = 250 * time.Millisecond
-
 // Behind says whether captures wait to be delivered for the first time that were stored before then.
 func (m *Meetings) Behind(ctx context.Context, then time.Time) (bool, error) {
 	return m.backlog.isBefore(ctx, then)
