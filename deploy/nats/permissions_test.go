@@ -16,11 +16,17 @@ import (
 // others are users whom the example does not have: a second station, and a team that has nothing to do with foxhunt.
 const others = `
 STATIONS: [
-  { nkey: "<public key of HB9ODP.nk>", permissions: { publish: "captures.dcf.HB9ODP", subscribe: "_INBOX_dcf.HB9ODP.>" } }
-  { nkey: "<public key of JO51xl.nk>", permissions: { publish: "captures.dcf.JO51xl", subscribe: "_INBOX_dcf.JO51xl.>" } }
+  { nkey: "<public key of HB9ODP.nk>", permissions: {
+      publish: "captures.dcf.HB9ODP", subscribe: ["_INBOX_dcf.HB9ODP.>", "requests.dcf"], allow_responses: { max: 1, expires: "1m" } } }
+  { nkey: "<public key of JO51xl.nk>", permissions: {
+      publish: "captures.dcf.JO51xl", subscribe: ["_INBOX_dcf.JO51xl.>", "requests.dcf"], allow_responses: { max: 1, expires: "1m" } } }
   { nkey: "<public key of forgotten.nk>" } # whose permissions somebody forgot
 ]
 GATEWAYS: [ { nkey: "<public key of gateway.nk>" } ]
+DISPATCHERS: [
+  { nkey: "<public key of dispatcher.nk>" }
+  { nkey: "<public key of local.nk>", permissions: { publish: "requests.dcf", subscribe: ["fixes.dcf.*", "_INBOX_dispatcher.>"] } }
+]
 WEATHER: { jetstream: enabled, users: [ { nkey: "<public key of weather.nk>" } ] }
 `
 
@@ -37,12 +43,14 @@ func TestPermissions(t *testing.T) {
 	t.Run("operator", s.testOperator)
 	t.Run("operator asks workers", s.testQuestions)
 	t.Run("gateway", s.testGateway)
+	t.Run("dispatcher", s.testDispatcher)
 	s.checkNothingRefused(t) // so far everybody did their work
 	t.Run("station may not", s.testStationMayNot)
 	t.Run("worker may not", s.testWorkerMayNot)
 	t.Run("dashboard may not", s.testDashboardMayNot)
 	t.Run("exporter may not", s.testExporterMayNot)
 	t.Run("gateway may not", s.testGatewayMayNot)
+	t.Run("dispatcher may not", s.testDispatcherMayNot)
 	t.Run("nobody may without a key", s.testStrangers)
 	t.Run("accounts see nothing of each other", s.testAccounts)
 	t.Run("answers go where they are asked from", s.testAnswers)
@@ -54,14 +62,16 @@ func TestPermissions(t *testing.T) {
 func (s *site) checkNothingRefused(t *testing.T) {
 	t.Helper()
 	for line := range strings.Lines(s.log.String()) {
-		if strings.Contains(line, "Violation") && !strings.Contains(line, expectedRefusal) {
+		expected := slices.ContainsFunc(expectedRefusal, func(who string) bool { return strings.Contains(line, who) })
+		if strings.Contains(line, "Violation") && !expected {
 			t.Errorf("somebody was refused what they need: %s", line)
 		}
 	}
 }
 
-// expectedRefusal: foxhunt watch, which dashboards run, asks for a consumer first, and then does without.
-const expectedRefusal = `go:dashboard.nk"`
+// expectedRefusal: foxhunt watch and foxhunt capture --wait, which dashboards and dispatchers run, ask for a consumer first, and
+// then do without.
+var expectedRefusal = []string{`go:dashboard.nk"`, `go:dispatcher.nk"`}
 
 func (s *site) testStationMayNot(t *testing.T) {
 	c := s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP")
@@ -91,12 +101,12 @@ func everything() []string {
 		"$KV.foxhunt-claims.CAPTURES.1", "$SYS.REQ.SERVER.PING",
 		"$KV.foxhunt-rollout.plan", "$JS.API.STREAM.MSG.GET.KV_foxhunt-rollout", "$JS.API.DIRECT.GET.KV_foxhunt-rollout",
 		"$O.foxhunt-models.C.x", "$O.foxhunt-models.M.x", "$JS.API.DIRECT.GET.OBJ_foxhunt-models", "$JS.API.STREAM.MSG.GET.OBJ_foxhunt-models",
-		"events.model.loaded", "foxhunt.model.reload", "$SRV.PING"}
+		"events.model.loaded", "foxhunt.model.reload", "$SRV.PING", "requests.dcf"}
 }
 
 // models are subjects that nobody but workers and operators may hear.
 func models() []string {
-	return []string{"events.>", "foxhunt.>", "$SRV.>", "$O.>", "$KV.foxhunt-rollout.plan"}
+	return []string{"events.>", "foxhunt.>", "$SRV.>", "$O.>", "$KV.foxhunt-rollout.plan", "requests.other", "requests.>"}
 }
 
 func (s *site) testWorkerMayNot(t *testing.T) {
@@ -108,7 +118,7 @@ func (s *site) testWorkerMayNot(t *testing.T) {
 		"$KV.foxhunt-rollout.other", "$JS.API.STREAM.PURGE.KV_foxhunt-rollout", "$JS.API.STREAM.DELETE.KV_foxhunt-rollout",
 		"$O.foxhunt-models.C.x", "$O.foxhunt-models.M.x", "$JS.API.STREAM.PURGE.OBJ_foxhunt-models", "$JS.API.STREAM.MSG.DELETE.OBJ_foxhunt-models",
 		"$JS.API.STREAM.DELETE.OBJ_foxhunt-models", "$JS.API.STREAM.PURGE.EVENTS", "$JS.API.DIRECT.GET.EVENTS", "$JS.API.CONSUMER.CREATE.EVENTS.x",
-		"events.x", "events.model.a.b", "foxhunt.model.reload", "$SRV.PING"},
+		"events.x", "events.model.a.b", "foxhunt.model.reload", "$SRV.PING", "requests.dcf"},
 		[]string{">", "foxhunt.>", "$SRV.>", "captures.>", "events.>", "$O.>", "$KV.foxhunt-rollout.>", "fixes.>", "dead.>", "_INBOX.>", "_INBOX_exporter.>", "_INBOX_*.>", "$JS.EVENT.>", "$KV.>", "$SYS.>", "_R_.>"})
 }
 
