@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
@@ -46,6 +47,7 @@ func TestSignedStations(t *testing.T) {
 			t.Errorf("HB9ODP of dcf publishing on %s: %v", subject, err)
 		}
 	}
+	s.testSignedAnswers(t, operator, station)
 	lost := connect(s.sign(t, signer, "JO51xl", true), "_INBOX_dcf.JO51xl") // of no network
 	for _, subject := range []string{"captures.dcf.JO51xl", "captures..JO51xl", "captures.JO51xl", "fixes.dcf.JO51xl"} {
 		if err := lost.PublishPlain(subject, []byte("x")); err != nil {
@@ -57,6 +59,21 @@ func TestSignedStations(t *testing.T) {
 	}
 	if _, err := lost.PublishCapture(within(t), "captures.dcf.JO51xl", messages.NewCaptureID(), []byte("x")); code(err) != jetstream.CodeRefused {
 		t.Errorf("a station of no network: %v", err)
+	}
+}
+
+// testSignedAnswers has the station hear what its network is asked for, and nobody else's.
+func (s *site) testSignedAnswers(t *testing.T, operator, station *jetstream.Conn) {
+	if _, err := station.HearQuestions(within(t), "requests.city", func([]byte) []byte { return nil }); code(err) != jetstream.CodeRefused {
+		t.Errorf("HB9ODP of dcf hearing requests.city: %v", err)
+	}
+	q, err := station.HearQuestions(within(t), "requests.dcf", func(question []byte) []byte { return question })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Stop()
+	if got := ask(t, operator, "requests.dcf", 1); len(got) != 1 {
+		t.Errorf("the answers are %q; want one", got)
 	}
 }
 
@@ -79,12 +96,15 @@ func (s *site) trustSignatures(t *testing.T) (stations, foxhunt account) {
 	streams := jwt.NewAccountClaims(foxhunt.id)
 	streams.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: -1, DiskStorage: -1}
 	streams.Exports.Add(&jwt.Export{Subject: "captures.*.*", Type: jwt.Service})
+	streams.Imports.Add(&jwt.Import{Account: edge.id, Subject: "requests.*", Type: jwt.Service})
 	stationsOf := jwt.NewAccountClaims(edge.id)
+	stationsOf.Exports.Add(&jwt.Export{Subject: "requests.*", Type: jwt.Service, ResponseType: jwt.ResponseTypeStream})
 	stationsOf.Imports.Add(&jwt.Import{Account: foxhunt.id, Subject: "captures.*.*", Type: jwt.Service})
 	scope := jwt.NewUserScope()
 	scope.Key, scope.Role = signer.id, "station"
 	scope.Template.Pub.Allow.Add("captures.{{tag(net)}}.{{name()}}")
-	scope.Template.Sub.Allow.Add("_INBOX_{{tag(net)}}.{{name()}}.>")
+	scope.Template.Sub.Allow.Add("_INBOX_{{tag(net)}}.{{name()}}.>", "requests.{{tag(net)}}")
+	scope.Template.Resp = &jwt.ResponsePermission{MaxMsgs: 1, Expires: time.Minute}
 	stationsOf.SigningKeys.AddScopedSigner(scope)
 
 	encode := func(c jwt.Claims) string {
