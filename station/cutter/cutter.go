@@ -145,6 +145,11 @@ func (c *Cutter) fits(length time.Duration) error {
 	return nil
 }
 
+// Kept is how long samples are kept, at the least.
+func (c *Cutter) Kept() time.Duration {
+	return time.Duration(float64(c.ring.capacity()) * 1e9 / c.info.SampleRate).Truncate(time.Millisecond)
+}
+
 // Meter is what watches the samples.
 func (c *Cutter) Meter() *receiver.Meter { return c.meter }
 

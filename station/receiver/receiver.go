@@ -3,6 +3,7 @@ package receiver
 import (
 	"context"
 	"errors"
+	"time"
 
 	"foxhunt/messages"
 )
@@ -22,9 +23,10 @@ type Info struct {
 	Kind       string
 	Name       string // of the source, for people: an address or a file
 	Format     messages.SampleFormat
-	SampleRate float64 // Hz, nominal; blocks have the true one
-	Frequency  float64 // Hz
-	Gain       float64 // dB, of the tuner; 0 where it is not known or chooses itself
+	SampleRate float64       // Hz, nominal; blocks have the true one
+	Frequency  float64       // Hz
+	Gain       float64       // dB, of the tuner; 0 where it is not known or chooses itself
+	Tuning     time.Duration // from Tune until samples of the new frequency come; 0: Tune returns ErrFixed
 }
 
 // Live reports whether the samples are of this moment, timed by the system's clock.

@@ -11,6 +11,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"foxhunt/messages"
 )
 
 // Commands of rtl_tcp: one byte, and a big-endian number of 32 bits.
@@ -39,7 +41,7 @@ const (
 	connectTime = 5 * time.Second
 )
 
-// RTLOptions say how an RTL-SDR is set. The sample format is always cu8.
+// RTLOptions say how an RTL-SDR is set. The sample format is cu8, whatever they say.
 type RTLOptions struct {
 	Options
 	TunerGain  float64 // dB; NaN: the tuner chooses
@@ -65,20 +67,19 @@ type RTLTCP struct {
 // errNoRTL says that a server is none of rtl_tcp's.
 var errNoRTL = errors.New("no rtl_tcp server")
 
-// OpenRTLTCP connects to a server, host:port. A server that cannot be reached is tried again until ctx ends; one that is not
-// rtl_tcp's is an error at once.
-func OpenRTLTCP(ctx context.Context, address string, o RTLOptions) (*RTLTCP, error) {
+// NewRTLTCP is a receiver at the server of an address, host:port, to which the first Read connects.
+func NewRTLTCP(address string, o RTLOptions) (*RTLTCP, error) {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return nil, fmt.Errorf("%q is no address of an rtl_tcp server; want host:port, such as 127.0.0.1:1234", address)
 	}
+	o.Format = messages.CU8
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	if !(o.Frequency <= math.MaxUint32) || !(o.SampleRate <= math.MaxUint32) || math.Abs(o.TunerGain) > 200 {
-		return nil, fmt.Errorf("rtl_tcp takes frequencies up to 4.29 GHz and gains within 200 dB; these are %g Hz and %g dB", o.Frequency, o.TunerGain)
+	if !(o.Frequency <= math.MaxUint32) || math.Abs(o.TunerGain) > messages.MaxGain {
+		return nil, fmt.Errorf("rtl_tcp takes frequencies up to 4.29 GHz and gains within %d dB; these are %g Hz and %g dB", messages.MaxGain, o.Frequency, o.TunerGain)
 	}
-	r := &RTLTCP{address: address, o: o, live: newLive(o.Options), buffer: make([]byte, readBytes), frequency: o.Frequency}
-	return r, r.reconnect(ctx, true)
+	return &RTLTCP{address: address, o: o, live: newLive(o.Options), buffer: make([]byte, readBytes), frequency: o.Frequency}, nil
 }
 
 // Info says what comes.
@@ -89,14 +90,15 @@ func (r *RTLTCP) Info() Info {
 	if math.IsNaN(gain) {
 		gain = 0
 	}
-	return Info{Kind: KindRTLTCP, Name: r.address, Format: r.o.Format, SampleRate: r.o.SampleRate, Frequency: r.frequency, Gain: gain}
+	return Info{Kind: KindRTLTCP, Name: r.address, Format: r.o.Format, SampleRate: r.o.SampleRate, Frequency: r.frequency, Gain: gain,
+		Tuning: r.underWay() + settled}
 }
 
-// reconnect connects, with growing pauses, until it succeeds or ctx ends. At the first time what is no rtl_tcp is an error.
-func (r *RTLTCP) reconnect(ctx context.Context, first bool) error {
+// reconnect connects, with growing pauses, until it succeeds or ctx ends. What is no rtl_tcp and never was is an error.
+func (r *RTLTCP) reconnect(ctx context.Context) error {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := r.connect(ctx)
-		if err == nil || first && errors.Is(err, errNoRTL) {
+		if err == nil || errors.Is(err, errNoRTL) && r.lastAt.IsZero() {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -238,7 +240,8 @@ func (r *RTLTCP) Close() error {
 	return err
 }
 
-// Read returns the next samples. It connects again where the server goes away or falls silent.
+// Read returns the next samples. Where the server is not there, goes away or falls silent, it connects again, with pauses. That
+// a server is none of rtl_tcp's is an error if it never was one.
 func (r *RTLTCP) Read(ctx context.Context) (Block, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -271,7 +274,7 @@ func (r *RTLTCP) current(ctx context.Context) (net.Conn, error) {
 	r.retuned = false
 	r.mu.Unlock()
 	if conn == nil {
-		if err := r.reconnect(ctx, false); err != nil {
+		if err := r.reconnect(ctx); err != nil {
 			return nil, err
 		}
 		return r.current(ctx)
