@@ -1,6 +1,7 @@
 package jetstream_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -117,8 +118,8 @@ func TestMeetingGroups(t *testing.T) {
 		t.Fatal(err)
 	}
 	values, revisions, group := readGroup()
-	if string(values[0]) != "here" || string(values[1]) != "next" || revisions[0] != one || revisions[1] != two || group != two {
-		t.Errorf("read %q at %d, the group at %d; want %d and %d", values, revisions, group, one, two)
+	if string(values[0]) != "here" || string(values[1]) != "next" || revisions[0] != two || revisions[1] != two || group != two {
+		t.Errorf("read %q at %d, the group at %d; want %d", values, revisions, group, two)
 	}
 	if err := m.Remove(ctx, next, two); err != nil {
 		t.Error(err)
@@ -128,15 +129,28 @@ func TestMeetingGroups(t *testing.T) {
 	}
 }
 
-// TestMeetingStorm has twelve writers add themselves to one entry at once, each with two more in the same process: all must be in
-// it in the end, each once.
+// TestMeetingStorm wants every write of several at once to be in the entry in the end, once.
 func TestMeetingStorm(t *testing.T) {
 	t.Parallel()
 	s, _, _ := startMeetings(t)
 	storm(t, func(int) *jetstream.Meetings { return meetings(t, s.Connect(t), jetstream.DefaultTopology()) })
 }
 
-// storm has twelve goroutines on four connections write to one entry, and to two of one group.
+// TestMeetingStormInACluster is the same with three replicas, where a write is on its way for a while.
+func TestMeetingStormInACluster(t *testing.T) {
+	t.Parallel()
+	servers, _ := startCluster(t)
+	topo := jetstream.DefaultTopology().WithReplicas(3)
+	open := func(i int) *jetstream.Meetings {
+		return meetings(t, connect(t, jetstream.Options{URL: servers[i%len(servers)].ClientURL()}), topo)
+	}
+	for range 3 {
+		storm(t, open)
+	}
+}
+
+// storm has twelve goroutines on four connections write to one entry, twelve to a slot, each other one with its neighbour in
+// view, and twelve to either of two slots that exclude each other.
 func storm(t *testing.T, open func(i int) *jetstream.Meetings) {
 	t.Helper()
 	stores := make([]*jetstream.Meetings, 4)
@@ -145,7 +159,7 @@ func storm(t *testing.T, open func(i int) *jetstream.Meetings) {
 	}
 	ctx := within(t, time.Minute)
 	key := meeting.KeyOfEvent("net", "storm")
-	here, next := meeting.KeyOfSlot("net", 1000, 1), meeting.KeyOfSlot("net", 1000, 2)
+	here, next, far := meeting.KeyOfSlot("net", 1000, 1), meeting.KeyOfSlot("net", 1000, 2), meeting.KeyOfSlot("net", 2000, 9)
 	var conflicts atomic.Int64
 	var writers sync.WaitGroup
 	for i := range 12 {
@@ -158,6 +172,9 @@ func storm(t *testing.T, open func(i int) *jetstream.Meetings) {
 				}
 				return err
 			})
+		})
+		writers.Go(func() {
+			until(t, &conflicts, func() error { return addToSlot(ctx, m, far, byte('a'+i), i%2 == 0) })
 		})
 		writers.Go(func() { // one that finds neither makes either, so that only one of the two may ever be
 			mine := []meeting.Key{here, next}[i%2]
@@ -178,18 +195,22 @@ func storm(t *testing.T, open func(i int) *jetstream.Meetings) {
 		})
 	}
 	writers.Wait()
-	value, _, err := stores[0].Read(ctx, key)
+	value, revision, err := stores[0].Read(ctx, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	values, _, _, err := stores[1].ReadGroup(ctx, "net", here.Group, []string{here.Name, next.Name})
+	slot, slotRevision, err := stores[2].Read(ctx, far)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values, _, group, err := stores[1].ReadGroup(ctx, "net", here.Group, []string{here.Name, next.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if (values[0] == nil) == (values[1] == nil) {
 		t.Errorf("of two events that exclude each other there are %q", values)
 	}
-	for what, got := range map[string][]byte{"entry": value, "group": append(values[0], values[1]...)} {
+	for what, got := range map[string][]byte{"entry": value, "slot": slot, "group": append(values[0], values[1]...)} {
 		slices.Sort(got)
 		if string(got) != "abcdefghijkl" {
 			t.Errorf("%s: written by %q; want each of a to l once", what, got)
@@ -198,7 +219,31 @@ func storm(t *testing.T, open func(i int) *jetstream.Meetings) {
 	if conflicts.Load() == 0 {
 		t.Error("there was no conflict, so this tells nothing")
 	}
-	t.Logf("%d conflicts", conflicts.Load())
+	last := here
+	if values[1] != nil {
+		last = next
+	}
+	for key, revision := range map[meeting.Key]uint64{key: revision, far: slotRevision, last: group} {
+		if err := stores[3].Remove(ctx, key, revision); err != nil {
+			t.Errorf("removing %v: %v", key, err)
+		}
+	}
+}
+
+// addToSlot adds a letter to a slot's entry, as one does who is near the slot's edge or one who is not.
+func addToSlot(ctx context.Context, m *jetstream.Meetings, key meeting.Key, letter byte, near bool) error {
+	if near {
+		values, revisions, group, err := m.ReadGroup(ctx, key.Network, key.Group, []string{key.Name, "10"})
+		if err == nil {
+			_, err = m.WriteInGroup(ctx, key, append(values[0], letter), revisions[0], group)
+		}
+		return err
+	}
+	value, revision, err := m.Read(ctx, key)
+	if err == nil {
+		_, err = m.Write(ctx, key, append(value, letter), revision)
+	}
+	return err
 }
 
 // until tries again while another was faster.

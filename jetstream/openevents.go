@@ -8,14 +8,28 @@ import (
 	"foxhunt/meeting"
 )
 
-// Read gives an open event's entry and the revision of its key.
+// Read gives an open event's entry and its revision. In slots that is the revision of the whole group, on which all writes
+// there are conditional. Writes on an own key's condition and on the group's must not be mixed: with several replicas
+// nats-server 2.15 compares a condition with what is stored and, of what is on the way to that, with conditions on the same
+// subject only. So one of two writes at once was lost, in 163 of 200 races of six against six; with one kind alone in none.
 func (m *Meetings) Read(ctx context.Context, key meeting.Key) (value []byte, revision uint64, err error) {
+	if key.IsSlot() {
+		values, _, revision, err := m.ReadGroup(ctx, key.Network, key.Group, []string{key.Name})
+		if err != nil {
+			return nil, 0, err
+		}
+		return values[0], revision, nil
+	}
 	return m.open.read(ctx, key.String())
 }
 
-// Write writes an open event's entry if the key's revision is still the one given, else [meeting.ErrConflict].
+// Write writes an open event's entry if its revision is still the one given, else [meeting.ErrConflict].
 func (m *Meetings) Write(ctx context.Context, key meeting.Key, value []byte, revision uint64) (uint64, error) {
-	return m.open.write(ctx, key.String(), value, m.open.subject(key.String()), revision)
+	within := m.open.subject(key.String())
+	if key.IsSlot() {
+		within = m.groupSubject(key.Network, key.Group)
+	}
+	return m.open.write(ctx, key.String(), value, within, revision)
 }
 
 // Remove drops an open event's entry if its revision is still the one given, else [meeting.ErrConflict], as also where it is
@@ -24,7 +38,8 @@ func (m *Meetings) Remove(ctx context.Context, key meeting.Key, revision uint64)
 	return m.open.remove(ctx, key.String(), revision)
 }
 
-// ReadGroup is Read for several names of one group, and before them for the last revision of the whole group.
+// ReadGroup is Read for several names of one group of slots. The revision of each is the group's, which is read first: what
+// is written between that and the reading of the entries makes a write by it a conflict.
 func (m *Meetings) ReadGroup(ctx context.Context, network, group string, names []string) (values [][]byte, revisions []uint64, groupRevision uint64, err error) {
 	last, err := m.open.last(ctx, m.groupSubject(network, group))
 	if err != nil {
@@ -37,16 +52,16 @@ func (m *Meetings) ReadGroup(ctx context.Context, network, group string, names [
 	var reading errgroup.Group
 	reading.SetLimit(together)
 	for i, name := range names {
+		revisions[i] = last.Sequence
 		reading.Go(func() (err error) {
-			values[i], revisions[i], err = m.Read(ctx, meeting.Key{Network: network, Group: group, Name: name})
+			values[i], _, err = m.open.read(ctx, network+"."+group+"."+name)
 			return err
 		})
 	}
 	return values, revisions, last.Sequence, reading.Wait()
 }
 
-// WriteInGroup is Write on the condition that nothing was written in the whole group since groupRevision. The key's own revision
-// is then the one that was read after it.
+// WriteInGroup is Write, which goes by the group's revision, too.
 func (m *Meetings) WriteInGroup(ctx context.Context, key meeting.Key, value []byte, _, groupRevision uint64) (uint64, error) {
 	return m.open.write(ctx, key.String(), value, m.groupSubject(key.Network, key.Group), groupRevision)
 }

@@ -36,6 +36,9 @@ func KeyOfSlot(network string, frequency float64, slot int64) Key {
 	return Key{Network: network, Group: "f" + HertzOf(frequency), Name: strconv.FormatInt(slot, 10)}
 }
 
+// IsSlot reports whether the event is one of those that meet in slots, whose neighbours exclude each other.
+func (k Key) IsSlot() bool { return k.Group != eventGroup }
+
 // HertzOf is a frequency to the Hz, as it stands in keys.
 func HertzOf(frequency float64) string { return strconv.FormatInt(int64(math.Round(frequency)), 10) }
 
