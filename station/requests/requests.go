@@ -3,6 +3,7 @@
 package requests
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -39,7 +40,7 @@ type Receiver struct {
 type Options struct {
 	Station  string
 	Receiver func() Receiver
-	Take     func(cutter.Request) error // makes the capture; an error is told as AnswerBusy
+	Take     func(cutter.Request) error // makes the capture; a *messages.Refusal says why not, any other error is told as AnswerBusy
 	Now      func() time.Time           // default: time.Now
 }
 
@@ -100,7 +101,7 @@ func (d *Desk) Answer(msg []byte) []byte {
 	request, err := messages.DecodeRequest(msg)
 	if err != nil {
 		d.counts.Malformed++
-		answer.Code, answer.Reason = refusal(err)
+		answer.Code, answer.Reason = refusal(err, messages.CodeBadRequest)
 		return encode(&answer)
 	}
 	answer.Event = request.Event
@@ -137,7 +138,7 @@ func (d *Desk) decide(q *messages.Request, r Receiver, now time.Time) (code, rea
 	}
 	err := d.options.Take(cutter.Request{Event: q.Event, Frequency: q.Frequency, At: q.At.Time(), Length: q.Duration()})
 	if err != nil {
-		return messages.AnswerBusy, text(err)
+		return refusal(err, messages.AnswerBusy)
 	}
 	d.plans = append(d.plans, p)
 	return "", ""
@@ -195,15 +196,14 @@ func (r Receiver) longest() time.Duration {
 	return most
 }
 
-// refusal is a decoder's verdict as an answer's code and reason.
-func refusal(err error) (code, reason string) {
-	if r, ok := err.(*messages.Refusal); ok {
+// refusal is an error as an answer's code and reason.
+func refusal(err error, other string) (code, reason string) {
+	var r *messages.Refusal
+	if errors.As(err, &r) {
 		return r.Code, bounded(r.Reason)
 	}
-	return messages.CodeBadRequest, text(err)
+	return other, bounded(err.Error())
 }
-
-func text(err error) string { return bounded(err.Error()) }
 
 // encode writes an answer of this package's making.
 func encode(a *messages.Answer) []byte {

@@ -175,6 +175,21 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// TestCutterRefuses: why the cutter does not make a capture is told as it says it, and asked again it may.
+func TestCutterRefuses(t *testing.T) {
+	t.Parallel()
+	s := newStation()
+	q := messages.Request{Event: messages.NewCaptureID(), Frequency: 77500, At: s.in(time.Minute), Length: 1}
+	s.fails = &messages.Refusal{Code: messages.AnswerTooLate, Reason: "there was a gap"}
+	if a := s.ask(t, q); a.Code != messages.AnswerTooLate || a.Reason != "there was a gap" {
+		t.Errorf("answer %+v", a)
+	}
+	s.fails = nil
+	if a := s.ask(t, q); !a.Accepted || len(s.taken) != 2 {
+		t.Errorf("answer %+v, taken %+v", a, s.taken)
+	}
+}
+
 // TestFlood: most of a flood is not looked at, and nothing of it stays.
 func TestFlood(t *testing.T) {
 	t.Parallel()
