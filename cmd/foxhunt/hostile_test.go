@@ -69,7 +69,7 @@ type fields = map[string]any
 func wire(t testing.TB, changes fields) []byte {
 	t.Helper()
 	capture := fields{"v": 1, "id": messages.NewCaptureID(), "freq": 145e6, "cache": false}
-	receivers := []fields{receiver("a", 45, 8), receiver("b", 45.5, 8.5), receiver("c", 45, 9)}
+	receivers := []fields{aReceiver("a", 45, 8), aReceiver("b", 45.5, 8.5), aReceiver("c", 45, 9)}
 	capture["rx"] = receivers
 	for key, value := range changes {
 		target := capture
@@ -85,7 +85,7 @@ func wire(t testing.TB, changes fields) []byte {
 	return pack(t, capture)
 }
 
-func receiver(station string, latitude, longitude float64) fields {
+func aReceiver(station string, latitude, longitude float64) fields {
 	return fields{"station": station, "lat": latitude, "lon": longitude, "alt": 100.0, "t0": sceneTime.UnixNano(), "sigma": 100.0,
 		"rate": 48e3, "gain": 0.0, "fmt": "cf32_le", "iq": samples(2400)}
 }
@@ -94,7 +94,7 @@ func receiver(station string, latitude, longitude float64) fields {
 func receivers(n int) []fields {
 	var list []fields
 	for i := range n {
-		list = append(list, receiver(string(rune('A'+i/26))+string(rune('a'+i%26)), 45+0.1*float64(i), 8+0.2*float64(i%3)))
+		list = append(list, aReceiver(string(rune('A'+i/26))+string(rune('a'+i%26)), 45+0.1*float64(i), 8+0.2*float64(i%3)))
 	}
 	return list
 }
@@ -142,12 +142,12 @@ func hostileCaptures(t testing.TB) []hostile {
 	for range 1000 {
 		deep = []any{deep}
 	}
-	early, late := receiver("early", 45, 8), receiver("late", 45, 9)
+	early, late := aReceiver("early", 45, 8), aReceiver("late", 45, 9)
 	late["t0"] = sceneTime.Add(time.Hour).UnixNano()
-	slow, fast := receiver("slow", 45, 8), receiver("fast", 45, 9)
+	slow, fast := aReceiver("slow", 45, 8), aReceiver("fast", 45, 9)
 	slow["rate"], fast["rate"] = 1e3, 100e6
-	here, antipode := receiver("here", 45, 8), receiver("antipode", -45, -172)
-	place := []fields{receiver("a", 45, 8), receiver("b", 45, 8), receiver("c", 45, 8)}
+	here, antipode := aReceiver("here", 45, 8), aReceiver("antipode", -45, -172)
+	place := []fields{aReceiver("a", 45, 8), aReceiver("b", 45, 8), aReceiver("c", 45, 8)}
 
 	return []hostile{
 		// Bytes that are no capture.
