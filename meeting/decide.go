@@ -176,7 +176,7 @@ func (v *view) whileOpen(e *Entry) (Decision, error) {
 	joined := e.clone()
 	joined.Members = append(joined.Members, v.capture)
 	if v.complete(joined) {
-		return v.close(joined), nil
+		return v.close(joined, false), nil
 	}
 	// Only in case the one that began the event does not come back.
 	backUp := max(0, v.windowEnd(e)-v.now) + int64(v.ackWait)/2
@@ -200,7 +200,7 @@ func (v *view) comeBack(e *Entry) (Decision, error) {
 	left := v.windowEnd(e) - v.now
 	switch {
 	case v.complete(e):
-		return v.close(e.clone()), nil
+		return v.close(e.clone(), false), nil
 	case left > int64(min(clockError, v.rules.Window/10)):
 		return Decision{Action: Wait, Delay: time.Duration(left)}, nil
 	case v.deliveries < patience:
@@ -212,7 +212,7 @@ func (v *view) comeBack(e *Entry) (Decision, error) {
 			return Decision{Action: Wait, Delay: min(v.rules.Window<<min(v.deliveries, patience), longestWait)}, nil
 		}
 	}
-	return v.close(e.clone()), nil
+	return v.close(e.clone(), true), nil
 }
 
 // patience is how many deliveries of a capture may go by while workers are behind: the stream counts them, and has a limit.
@@ -239,7 +239,7 @@ func (v *view) complete(e *Entry) bool {
 }
 
 // close settles what the fix rests on, and has work begin, or refuses the event.
-func (v *view) close(e *Entry) Decision {
+func (v *view) close(e *Entry, partial bool) Decision {
 	if n := len(e.Members); n < v.rules.MinReceivers {
 		return e.refuse(CodeTooFew, fmt.Sprintf("%d of its event came within %v; a fix rests on at least %d", n, v.rules.Window, v.rules.MinReceivers))
 	}
@@ -253,13 +253,14 @@ func (v *view) close(e *Entry) Decision {
 		return e.refuse(CodeNoOverlap, fmt.Sprintf("of the %d captures of its event only %d have time in common; a fix rests on at least %d: "+
 			"look at the stations' clocks and lengths", len(e.Members), n, v.rules.MinReceivers))
 	}
-	e.State = Closed
+	e.State, e.Partial = Closed, partial
 	return v.begin(e)
 }
 
 func (v *view) begin(e *Entry) Decision {
+	e.Tries++
 	e.Begun++
-	e.At = v.now
+	e.Until = v.now + int64(v.ackWait)
 	return Decision{Action: Work, write: e}
 }
 
@@ -289,8 +290,8 @@ func (v *view) whileClosed(e *Entry) Decision {
 	case e.Members[i].Left != "":
 		return e.bury(i)
 	}
-	if left := e.At + int64(v.ackWait) - v.now; e.At > 0 && left > 0 && v.deliveries < v.attempts {
-		return Decision{Action: Wait, Delay: time.Duration(left) + v.ackWait/8} // somebody works on it
+	if left := e.Until - v.now; left > int64(clockError) && v.deliveries < v.attempts {
+		return Decision{Action: Wait, Delay: time.Duration(left)} // somebody works on it, or it failed just now
 	}
 	e = e.clone()
 	if e.Begun >= fatalStarts {

@@ -23,10 +23,12 @@ type Entry struct {
 	Anchor    int64    `json:"anchor"` // ns, when the first member begins
 	Members   []Member `json:"members"`
 
-	At     int64  `json:"at,omitempty"`     // ns by the server's clock, when work was begun, or last known to go on; 0: nobody works on it
-	Begun  int    `json:"begun,omitempty"`  // how often work was begun and, as far as is known, never ended
-	Code   string `json:"code,omitempty"`   // of a refusal
-	Reason string `json:"reason,omitempty"` // of a refusal, a sentence
+	Partial bool   `json:"partial,omitempty"` // closed by the window, and not because all had come
+	Until   int64  `json:"until,omitempty"`   // ns by the server's clock, before which nobody else is to begin work
+	Tries   int    `json:"tries,omitempty"`   // how often work was begun
+	Begun   int    `json:"begun,omitempty"`   // of them, how often it is not known to have ended: its worker died
+	Code    string `json:"code,omitempty"`    // of a refusal
+	Reason  string `json:"reason,omitempty"`  // of a refusal, a sentence
 }
 
 // Place names a capture in the stream: a stream that is made anew uses sequences again.

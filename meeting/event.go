@@ -47,6 +47,9 @@ func (e *Event) ID() string { return e.Entry().ID(e.Key) }
 // Begun is how often work was begun and, as far as is known, never ended, this time not counted.
 func (e *Event) Begun() int { return e.Entry().Begun - 1 }
 
+// Tries is how often work on it was begun, this time included.
+func (e *Event) Tries() int { return e.Entry().Tries }
+
 // change writes the entry changed, if nobody else has written: else ErrTaken.
 func (e *Event) change(ctx context.Context, change func(*Entry)) error {
 	e.mu.Lock()
@@ -123,12 +126,16 @@ func (e *Event) Beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.change(ctx, func(entry *Entry) { entry.At = now.UnixNano() })
+	return e.change(ctx, func(entry *Entry) { entry.Until = now.Add(e.table.store.AckWait()).UnixNano() })
 }
 
-// GiveBack says that work has ended without a result, so that whoever comes next begins anew.
-func (e *Event) GiveBack(ctx context.Context) error {
-	return e.change(ctx, func(entry *Entry) { entry.Begun, entry.At = entry.Begun-1, 0 })
+// GiveBack says that work has ended without a result: whoever comes after the delay begins anew.
+func (e *Event) GiveBack(ctx context.Context, delay time.Duration) error {
+	now, err := e.table.store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	return e.change(ctx, func(entry *Entry) { entry.Begun, entry.Until = max(0, entry.Begun-1), now.Add(delay).UnixNano() })
 }
 
 // Refuse ends the event without a fix: its members become dead letters. ErrTaken says that another worker goes on with it.

@@ -22,6 +22,9 @@ type Table struct {
 // NewTable makes a table; networks have been validated.
 func NewTable(store Store, networks Networks) *Table { return &Table{store: store, networks: networks} }
 
+// AckWait is how long the server waits for a worker that has a capture in hand and says nothing.
+func (t *Table) AckWait() time.Duration { return t.store.AckWait() }
+
 // Arrival is a capture of one receiver that was delivered.
 type Arrival struct {
 	Network    string
@@ -36,14 +39,15 @@ type Arrival struct {
 
 // Outcome is what is to be done about a capture that has arrived.
 type Outcome struct {
-	Action Action
-	Delay  time.Duration // for Wait
-	Code   string        // for Bury
-	Reason string        // for Bury
-	Event  *Event        // for Work: to be located, and then ended, refused or given back
-	Ended  *Entry        // for Bury: the event that was refused, if that is why; nil: the capture's own fault
-	Key    Key           // of the event
-	Joined bool          // the capture is now a member that was none before
+	Action  Action
+	Delay   time.Duration // for Wait
+	Code    string        // for Bury
+	Reason  string        // for Bury
+	Event   *Event        // for Work: to be located, and then ended, refused or given back
+	Ended   *Entry        // for Bury: the event that was refused, if that is why; nil: the capture's own fault
+	Key     Key           // of the event
+	Joined  bool          // the capture is now a member that was none before
+	Refuses bool          // for Bury: it was this call that refused the event
 }
 
 // Conflicts are passing: each means that somebody else came on.
@@ -165,7 +169,7 @@ func decodeIf(b []byte) (*Entry, error) {
 
 // carryOut writes what a decision says.
 func (t *Table) carryOut(ctx context.Context, f *found, group uint64, inGroup bool, d Decision) (o Outcome, err error) {
-	o = Outcome{Action: d.Action, Delay: d.Delay, Code: d.Code, Reason: d.Reason, Key: f.key, Ended: d.ends}
+	o = Outcome{Action: d.Action, Delay: d.Delay, Code: d.Code, Reason: d.Reason, Key: f.key, Ended: d.ends, Refuses: d.ends != nil && d.write != nil}
 	revision := f.revision
 	if d.write != nil {
 		if inGroup && (f.open == nil || d.write.Opened != f.open.Opened) { // a neighbour's event begun meanwhile may be its own

@@ -19,7 +19,7 @@ func (c *Capture) Encode(dst []byte) ([]byte, error) {
 	}
 	size := headBytes + len(c.Event) + len(c.Session)
 	for i := range c.Receivers {
-		if err := c.Receivers[i].badSamples(); err != nil {
+		if err := c.Receivers[i].CheckSamples(); err != nil {
 			return dst, err
 		}
 		size += headBytes + len(c.Receivers[i].IQ)

@@ -94,6 +94,9 @@ type FixReceiver struct {
 	Station  string  `json:"station"`
 	Used     bool    `json:"used"`
 	Residual float64 `json:"residual"` // s, arrival time measured less the one the position explains
+
+	// CaptureID is that of the station's own capture where captures of several stations met; "" where one capture holds them.
+	CaptureID string `json:"capture_id,omitempty"`
 }
 
 // Stages is the time each stage took, ms.
@@ -146,6 +149,9 @@ func (f *Fix) Validate() error {
 	for _, r := range f.Receivers {
 		if !isName(r.Station) {
 			return badName(CodeBadFix, "a receiver's station", r.Station)
+		}
+		if !isName(r.CaptureID) {
+			return badName(CodeBadFix, "the capture_id of receiver "+r.Station, r.CaptureID)
 		}
 		if !finite(r.Residual) {
 			return badFix("the residual of receiver "+r.Station, r.Residual, "a finite number")

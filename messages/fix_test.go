@@ -20,7 +20,7 @@ func goodFix() *Fix {
 		},
 		Confidence: 1, Model: Model{Name: "grid", Version: "1", Digest: strings.Repeat("ab", 32)},
 		Budget:    Budget{Propagation: 1.5e-5, Source: "lf"},
-		Receivers: []FixReceiver{{"HB9ODP", true, -1e-6}, {"JO51xl", false, 0}},
+		Receivers: []FixReceiver{{Station: "HB9ODP", Used: true, Residual: -1e-6, CaptureID: testID}, {Station: "JO51xl"}},
 		CacheHit:  true, Inference: 4.5, Stages: Stages{0.001, 1, 0.25, 3, 0.125},
 		Timestamp: 1767323045000000000, GeoJSON: RawJSON(`{"type":"Feature"}`),
 		Arm: ArmChampion, Experiment: "grid-2", Fallback: &Fallback{Model{"net", "7", "cd"}, "bad_output", "the position is not finite"},
@@ -32,6 +32,7 @@ func goodFix() *Fix {
 func olderFix() *Fix {
 	f := goodFix()
 	f.Arm, f.Experiment, f.Fallback, f.Truth = "", "", nil, nil
+	f.Receivers[0].CaptureID = ""
 	return f
 }
 
@@ -81,7 +82,7 @@ func TestFixNames(t *testing.T) {
 		`"arm":"champion","experiment":"grid-2","fallback":{"model":{"name":"net","version":"7","digest":"cd"},"code":"bad_output",` +
 		`"sentence":"the position is not finite"},` +
 		`"budget":{"propagation_s":0.000015,"source":"lf"},` +
-		`"receivers":[{"station":"HB9ODP","used":true,"residual":-0.000001},{"station":"JO51xl","used":false,"residual":0}],` +
+		`"receivers":[{"station":"HB9ODP","used":true,"residual":-0.000001,"capture_id":"0123456789abcdef0123456789ABCDEF"},{"station":"JO51xl","used":false,"residual":0}],` +
 		`"cache_hit":true,"inference_time_ms":4.5,"stages_ms":{"decode":0.001,"preprocess":1,"cache":0.25,"model":3,"ellipse":0.125},` +
 		`"timestamp":"2026-01-02T03:04:05Z","truth":{"latitude":50.016,"longitude":9,"error_m":803.5,"d2":0.0625},"geojson":{"type":"Feature"}}`
 	got, err := goodFix().Encode("")

@@ -60,7 +60,7 @@ func (r *Receiver) Split(re, im []float32) error {
 		splitCI16(r.IQ, re, im)
 	case CF32:
 		if !splitCF32(r.IQ, re, im) {
-			return r.badSamples()
+			return r.CheckSamples()
 		}
 	}
 	return nil
@@ -113,8 +113,8 @@ func goodSample(both uint64) bool {
 	return uint32(both)&0x7fffffff <= most && uint32(both>>32)&0x7fffffff <= most
 }
 
-// badSamples names the first sample that is not acceptable; nil when there is none.
-func (r *Receiver) badSamples() error {
+// CheckSamples names the first sample that is not acceptable; nil when there is none.
+func (r *Receiver) CheckSamples() error {
 	if r.Format != CF32 {
 		return nil
 	}

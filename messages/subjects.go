@@ -20,6 +20,9 @@ const (
 	AllShadows = FixPrefix + "." + ShadowNetwork + ".*.*"
 )
 
+// EventSource stands where a fix's subject has the source when captures of several stations met: fixes.<network>.event.
+const EventSource = "event"
+
 // MaxTokenLength bounds a network's, a source's and a station's name.
 const MaxTokenLength = 64
 

@@ -10,6 +10,7 @@ import (
 // Worker counts what a worker does. Its methods are safe for concurrent use.
 type Worker struct {
 	*arms
+	*events
 	captures   prometheus.Counter
 	inFlight   prometheus.Gauge
 	duration   prometheus.Histogram
@@ -38,6 +39,7 @@ var waitBuckets = []float64{.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30, 60
 func NewWorker(r prometheus.Registerer) *Worker {
 	w := &Worker{
 		arms:       newArms(r),
+		events:     newEvents(r),
 		captures:   counter(r, "foxhunt_captures_total", "Captures taken off the stream, one that is delivered again counted again."),
 		inFlight:   gauge(r, "foxhunt_captures_in_flight", "Captures that this worker has in hand."),
 		fixes:      counter(r, "foxhunt_fixes_total", "Fixes published and confirmed."),

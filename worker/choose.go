@@ -24,7 +24,7 @@ func (l *lane) locateBy(ctx context.Context, j *job) error {
 	switch {
 	case challenger == nil:
 		j.fallback = &messages.Fallback{Code: CodeNotLoaded, Sentence: "this worker has not loaded the challenger"}
-	case j.suspect || j.message.NumDelivered > 1: // of the first delivery there is no note, so any may have ended badly
+	case j.suspect || j.met == nil && j.message.NumDelivered > 1: // of the first delivery there is no note, so any may have ended badly
 		j.fallback = fallbackOf(challenger, &messages.Refusal{Code: CodeSuspect, Reason: "the capture was delivered before, and it is not known why it had no end"})
 	default:
 		err := l.locateIn(ctx, j, challenger)
@@ -45,7 +45,7 @@ func (l *lane) locateBy(ctx context.Context, j *job) error {
 }
 
 func (s *set) challenges(j *job) bool {
-	return s.Challenged != nil && s.Challenged(j.capture.Session, j.capture.ID, j.message.Stored)
+	return s.Challenged != nil && s.Challenged(j.capture.Session, j.capture.ID, j.storedTime())
 }
 
 func fallbackOf(s *seat, err error) *messages.Fallback {

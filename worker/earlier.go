@@ -22,15 +22,28 @@ func (l *lane) hasFix(ctx context.Context, j *job) bool {
 	if j.message.NumDelivered <= 1 {
 		return false
 	}
+	if j.ended != nil {
+		_, found := l.look(ctx, j, eventSubject(j.network), j.ended.id, j.ended.stored)
+		return found
+	}
+	capture, refused := messages.Peek(j.message.Data) // the job's may not have been read
+	if capture.ID == "" {
+		return false
+	}
+	fix, found := l.look(ctx, j, j.message.Subject, capture.ID, j.message.Stored)
+	return found && (refused != nil || !isOfAnother(fix, capture))
+}
+
+// look looks for a fix.
+func (l *lane) look(ctx context.Context, j *job, subject, id string, stored time.Time) (*messages.Fix, bool) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	fix, found, err := l.publisher.FixOf(ctx, j.message)
+	fix, found, err := l.publisher.FixOf(ctx, subject, id, stored)
 	if err != nil {
 		l.options.Log.Warn("cannot tell whether a capture that is refused has a fix from a delivery before",
 			"subject", j.message.Subject, "sequence", j.message.Sequence, "error", err)
 	}
-	var capture messages.Capture // the job's may not have been read
-	return found && (capture.Decode(j.message.Data) != nil || !isOfAnother(fix, &capture))
+	return fix, found
 }
 
 // compare looks at the fix that the stream keeps in the place of the job's. As a rule it is the same capture's, which was

@@ -142,15 +142,14 @@ func (p *fakePublisher) FixAt(_ context.Context, number uint64) (*messages.Fix, 
 	return messages.DecodeFix(messages.ContentTypeJSON, p.kept[number-1])
 }
 
-func (p *fakePublisher) FixOf(_ context.Context, m Message) (*messages.Fix, bool, error) {
+func (p *fakePublisher) FixOf(_ context.Context, of, captureID string, _ time.Time) (*messages.Fix, bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.blind {
 		return nil, false, errDown
 	}
-	capture, _ := messages.Peek(m.Data)
-	subject, _ := messages.FixSubject(m.Subject)
-	body, found := p.fixes[subject+"/"+capture.ID]
+	subject, _ := messages.FixSubject(of)
+	body, found := p.fixes[subject+"/"+captureID]
 	fix, _ := messages.DecodeFix(messages.ContentTypeJSON, body)
 	return fix, found, nil
 }
@@ -298,6 +297,7 @@ type counts struct {
 	dropped                              int
 	arms                                 map[string]int // what each was told of, such as "champion 1 fixed"
 	latency                              time.Duration
+	events                               []string
 	stations                             []string // network, name, use, residual and the capture's time
 }
 
@@ -313,9 +313,18 @@ func (c *counts) Fixed(time.Duration)         { c.with(func() { c.fixed++ }) }
 func (c *counts) Dead(code string)            { c.with(func() { c.dead = append(c.dead, code) }) }
 func (c *counts) Retried(string)              { c.with(func() { c.retried++ }) }
 func (c *counts) Repeated()                   { c.with(func() { c.repeated++ }) }
-func (c *counts) ShadowDropped()              { c.with(func() { c.dropped++ }) }
-func (c *counts) FellBack(code string)        { c.with(func() { c.arms["fallback "+code]++ }) }
-func (c *counts) Latency(took time.Duration)  { c.with(func() { c.latency += took }) }
+func (c *counts) Met(network, outcome string) {
+	c.with(func() { c.events = append(c.events, network+" "+outcome) })
+}
+func (c *counts) EventFixed(receivers int, _ time.Duration) {
+	c.with(func() { c.events = append(c.events, fmt.Sprint("fix of ", receivers)) })
+}
+func (c *counts) LeftOut(network, station, code string) {
+	c.with(func() { c.events = append(c.events, network+" "+station+" "+code) })
+}
+func (c *counts) ShadowDropped()             { c.with(func() { c.dropped++ }) }
+func (c *counts) FellBack(code string)       { c.with(func() { c.arms["fallback "+code]++ }) }
+func (c *counts) Latency(took time.Duration) { c.with(func() { c.latency += took }) }
 func (c *counts) Station(network, station string, used bool, residual float64, stored time.Time) {
 	c.with(func() {
 		c.stations = append(c.stations, fmt.Sprint(network, " ", station, " ", used, " ", residual, " ", stored.Unix()))

@@ -32,10 +32,10 @@ func (l *lane) newFix(j *job, place geo.Position, covariance geo.Covariance, ell
 		Confidence: known(j.prediction.Confidence),
 		Model:      j.seat.identity,
 		Arm:        j.seat.arm.name,
-		Experiment: j.set.experiment(j.message.Stored),
+		Experiment: j.set.experiment(j.storedTime()),
 		Fallback:   j.fallback,
 		Budget:     messages.Budget{Propagation: j.budget.Propagation, Source: j.budget.Source},
-		Receivers:  receivers(&j.capture, &j.prediction),
+		Receivers:  receivers(&j.capture, &j.prediction, j.captureIDs()),
 		CacheHit:   j.origin == cached,
 	}
 }
@@ -61,8 +61,10 @@ func known(confidence float64) float64 {
 	return min(max(confidence, 0), 1)
 }
 
-// receivers says of each receiver whether the fix rests on it; a model that does not say has used them all.
-func receivers(capture *messages.Capture, p *contract.Prediction) []messages.FixReceiver {
+// receivers says of each; ids are of their own captures, if they have any.
+//
+// It says of each receiver whether the fix rests on it; a model that does not say has used them all.
+func receivers(capture *messages.Capture, p *contract.Prediction, ids []string) []messages.FixReceiver {
 	list := make([]messages.FixReceiver, len(capture.Receivers))
 	for i := range list {
 		list[i] = messages.FixReceiver{Station: capture.Receivers[i].Station, Used: true}
@@ -71,6 +73,9 @@ func receivers(capture *messages.Capture, p *contract.Prediction) []messages.Fix
 		}
 		if i < len(p.Residual) {
 			list[i].Residual = p.Residual[i]
+		}
+		if i < len(ids) {
+			list[i].CaptureID = ids[i]
 		}
 	}
 	return list

@@ -25,15 +25,17 @@ func panicked(p any, log *slog.Logger) error {
 // lane works on one capture at a time and keeps its buffers from one to the next.
 type lane struct {
 	*Worker
-	observer Observer
-	attempts int // deliveries after which a failing capture is buried
-	desks    []*desk
-	facts    []byte
-	first    stage
-	stages   []stage // of a model, from the capture to the fix
-	last     stage
-	watch    *time.Timer // runs while a capture is computed
-	job      job
+	observer   Observer
+	attempts   int // deliveries after which a failing capture is buried
+	desks      []*desk
+	facts      []byte
+	neighbours neighbours
+	first      stage
+	second     stage
+	stages     []stage // of a model, from the capture to the fix
+	last       stage
+	watch      *time.Timer // runs while a capture is computed
+	job        job
 }
 
 // desk is what a lane keeps for an engine.
@@ -58,6 +60,10 @@ type job struct {
 	capture  messages.Capture
 	network  string
 	source   string
+	station  string // the source of the capture in hand, where source is that of an event
+	subject  string // that the fix's subject follows
+	met      *met   // nil: the capture is located alone
+	ended    *endedEvent
 	truth    *messages.Position // taken out of the capture, so that no model sees it
 	suspect  bool               // work on it was begun before and never ended
 	took     map[string]time.Duration
@@ -84,9 +90,10 @@ func (w *Worker) newLane(attempts int) *lane {
 	l := &lane{Worker: w, observer: w.options.Observer, attempts: attempts}
 	l.watch = time.AfterFunc(time.Hour, func() { l.options.Stuck(l.job.message.Subject, l.job.message.Sequence) })
 	l.watch.Stop()
+	l.neighbours.worker = w
 	l.job.request.done = make(chan struct{}, 1)
 	l.job.took = make(map[string]time.Duration)
-	l.first, l.last = stage{"decode", l.decode}, stage{"publish", l.publish}
+	l.first, l.second, l.last = stage{"decode", l.decode}, stage{"meet", l.meet}, stage{"publish", l.publish}
 	l.stages = []stage{
 		{"cache", l.lookUp},
 		{"preprocess", l.preprocess},
@@ -146,10 +153,11 @@ func (l *lane) handle(ctx context.Context, delivery Delivery) {
 	ctx = l.begun(ctx, j)
 	err := l.runGuarded(ctx, j)
 	j.message.NumDelivered = delivery.Message().NumDelivered // it may have been delivered again in the meantime
-	v := decide(err, j.message.NumDelivered, l.attempts)
+	v := decide(err, j.tries(), l.attempts)
 	l.settle(ctx, j, v)
 	j.endTrace(v)
-	j.delivery, j.message, j.set, j.seat, j.desk = nil, Message{}, nil, nil, nil
+	l.leave(j)
+	j.delivery, j.message, j.set, j.seat, j.desk, j.ended = nil, Message{}, nil, nil, nil, nil
 }
 
 // runStages passes the job through every stage. A panic becomes the job's error: one capture must not take the
@@ -163,6 +171,13 @@ func (l *lane) runStages(ctx context.Context, j *job) error {
 	}
 	j.set = l.begin()
 	defer l.end(j.set)
+	if l.meets(j) {
+		l.watch.Stop() // this waits for the server, and maybe for other lanes, and computes nothing
+		if err := l.runStage(ctx, l.second, j); err != nil {
+			return err
+		}
+		l.watch.Reset(l.options.TooLong)
+	}
 	l.gate.enter()
 	err := l.locateBy(ctx, j)
 	l.gate.leave()

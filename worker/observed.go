@@ -7,6 +7,23 @@ func (l *lane) observeFix(j *job) {
 	l.observer.Latency(time.Since(j.message.Stored))
 	for i := range j.fix.Receivers {
 		r := &j.fix.Receivers[i]
-		l.observer.Station(j.network, r.Station, r.Used, r.Residual, j.message.Stored)
+		stored := j.message.Stored
+		if j.met != nil {
+			stored = j.met.members[i].StoredTime()
+		}
+		l.observer.Station(j.network, r.Station, r.Used, r.Residual, stored)
 	}
+	if j.met != nil {
+		l.observeEvent(j)
+	}
+}
+
+// observeEvent tells how the captures of a fix that is safe met.
+func (l *lane) observeEvent(j *job) {
+	outcome := EventComplete
+	if j.met.partial {
+		outcome = EventPartial
+	}
+	l.observer.Met(j.network, outcome)
+	l.observer.EventFixed(len(j.fix.Receivers), time.Since(j.fix.Time.Time()))
 }

@@ -49,9 +49,9 @@ type Publisher interface {
 	PublishFix(ctx context.Context, subject, id, contentType string, body []byte) (kept uint64, err error)
 	PublishDead(ctx context.Context, sequence uint64, letter *messages.DeadLetter) error
 
-	// FixOf looks for a fix that was stored since the capture was, under its id; found is false if there is none, and the
-	// fix nil if it cannot be read.
-	FixOf(ctx context.Context, capture Message) (fix *messages.Fix, found bool, err error)
+	// FixOf looks for the fix of a capture with that id on the subject captures.<network>.<source>, stored since then; found
+	// is false if there is none, and the fix nil if it cannot be read.
+	FixOf(ctx context.Context, subject, captureID string, stored time.Time) (fix *messages.Fix, found bool, err error)
 	// FixAt reads a fix by its number.
 	FixAt(ctx context.Context, number uint64) (*messages.Fix, error)
 }
@@ -95,6 +95,9 @@ type Observer interface {
 	Fixed(took time.Duration)
 	Repeated() // a fix that the stream had already
 	Dead(code string)
+	Met(network, outcome string)                  // an event ended, as one of the Event constants says
+	EventFixed(receivers int, took time.Duration) // an event's fix is safe, so long after its first sample, by two clocks
+	LeftOut(network, station, code string)        // a capture that its event does without
 	Retried(code string)
 
 	Latency(took time.Duration) // of a fix, from storing its capture; by two clocks, so that it may be below 0

@@ -13,7 +13,7 @@ func (l *lane) settle(ctx context.Context, j *job, v verdict) {
 	switch v.action {
 	case acknowledge:
 		shadowed := l.forShadow(j)
-		if err = j.delivery.Ack(ctx); err == nil {
+		if err = l.complete(ctx, j); err == nil {
 			took := time.Since(j.started)
 			l.options.Observer.Fixed(took)
 			l.observeFix(j)
@@ -23,13 +23,13 @@ func (l *lane) settle(ctx context.Context, j *job, v verdict) {
 			l.shadows.giveUp(shadowed)
 		}
 	case bury:
-		if l.hasFix(ctx, j) {
-			l.log(j, "capture not refused: it has its fix, from a delivery before", v)
-			err = j.delivery.Ack(ctx)
-		} else {
-			err = l.bury(ctx, j, v)
-		}
+		err = l.reject(ctx, j, v)
+	case wait, done:
+		err = l.putBy(ctx, j, v)
 	case retry:
+		if j.met != nil {
+			l.giveBack(ctx, j, v.delay)
+		}
 		l.options.Observer.Retried(v.code)
 		l.log(j, "capture handed back", v)
 		l.inHand.remove(j.delivery) // an extension after the Nak would undo its delay
@@ -39,6 +39,41 @@ func (l *lane) settle(ctx context.Context, j *job, v verdict) {
 		l.options.Log.Error("a capture could not be settled; the stream will deliver it again",
 			"subject", j.message.Subject, "sequence", j.message.Sequence, "error", err)
 	}
+}
+
+// complete ends the delivery of a capture whose fix is safe, and its event, if it has one.
+func (l *lane) complete(ctx context.Context, j *job) error {
+	if j.met == nil {
+		return j.delivery.Ack(ctx)
+	}
+	if err := l.finish(ctx, j); err != nil {
+		return err
+	}
+	return l.release(ctx, j)
+}
+
+// reject buries a capture that can never be processed, and refuses its event with it, unless they have their fix.
+func (l *lane) reject(ctx context.Context, j *job, v verdict) error {
+	if j.met != nil {
+		if refused, err := l.refuse(ctx, j, v); !refused {
+			return err
+		}
+		return l.bury(ctx, j, v)
+	}
+	if l.hasFix(ctx, j) {
+		l.log(j, "capture not refused: it has its fix, from a delivery before", v)
+		return j.delivery.Ack(ctx)
+	}
+	return l.bury(ctx, j, v)
+}
+
+// putBy ends the delivery of a capture that waits for others, or about which nothing is left to do: neither is a failure.
+func (l *lane) putBy(ctx context.Context, j *job, v verdict) error {
+	if v.action == done {
+		return j.delivery.Ack(ctx)
+	}
+	l.inHand.remove(j.delivery) // an extension after the Nak would undo its delay
+	return j.delivery.Nak(v.delay)
 }
 
 // bury puts the capture among the dead letters, and only then takes it off the stream.

@@ -59,7 +59,7 @@ func (w *Worker) shadow(ctx context.Context) {
 			if l.gate.pass(ctx) == nil {
 				rest(ctx, l.follow(ctx, s))
 			}
-			l.shadows.release(len(s.message.Data))
+			l.shadows.release(s.size)
 		case <-ctx.Done():
 		}
 	}
@@ -78,7 +78,7 @@ func rest(ctx context.Context, worked time.Duration) {
 // passed the gate; publishing may take long where the server is away, costs no processor, and nobody waits for it.
 func (l *lane) follow(ctx context.Context, s shadowed) (worked time.Duration) {
 	j := &l.job
-	j.message, j.started = s.message, time.Now()
+	j.message, j.started, j.met = s.message, time.Now(), nil
 	j.set = l.beginShadow()
 	if j.set != nil {
 		defer l.endShadow(j.set)
@@ -98,13 +98,15 @@ func (l *lane) follow(ctx context.Context, s shadowed) (worked time.Duration) {
 // compute has the shadow locate a capture, if it is to.
 func (l *lane) compute(ctx context.Context, s shadowed) (located bool, err error) {
 	j := &l.job
-	if j.set == nil || !j.set.shadows(s.session, s.captureID, s.message.Stored) {
+	if j.set == nil || !j.set.shadows(s.session, s.captureID, s.stored) {
 		return false, nil // no longer
 	}
 	clear(j.took)
 	l.watch.Reset(l.options.TooLong)
 	defer l.watch.Stop() // the server may be away for long
-	if l.runStage(ctx, l.first, j) != nil {
+	if s.event != nil {
+		s.event.lay(j)
+	} else if l.runStage(ctx, l.first, j) != nil {
 		return false, nil // it was in order when the champion had it
 	}
 	err = l.locateIn(ctx, j, j.set.shadow)
@@ -134,7 +136,7 @@ func (s *set) shadows(session, captureID string, stored time.Time) bool {
 
 // forShadow copies a capture for the shadow, before its delivery ends: nil where it is not to have it, or has no room.
 func (l *lane) forShadow(j *job) *shadowed {
-	if j.suspect || !j.set.shadows(j.capture.Session, j.capture.ID, j.message.Stored) {
+	if j.suspect || !j.set.shadows(j.capture.Session, j.capture.ID, j.storedTime()) {
 		return nil
 	}
 	s := l.shadows.copyOf(j)

@@ -1,8 +1,12 @@
 package worker
 
 import (
+	"bytes"
+	"slices"
 	"sync"
 	"time"
+
+	"foxhunt/messages"
 )
 
 // Bounds of what waits for the shadow. It is copied, as a message's bytes are valid only until its delivery ends.
@@ -13,8 +17,19 @@ const (
 
 // shadowed is a capture that waits for the shadow.
 type shadowed struct {
-	message            Message // Data is a copy; no headers
+	message            Message // Data is a copy, or none where there is an event; no headers
 	session, captureID string
+	stored             time.Time // that the choice of the models goes by
+	event              *shadowedEvent
+	size               int // bytes that are copied
+}
+
+// shadowedEvent is what a shadow gets of an event, whose capture was never a message.
+type shadowedEvent struct {
+	network string
+	capture messages.Capture // a copy
+	truth   *messages.Position
+	met     met
 }
 
 // shadowQueue holds the captures that wait for the shadow. Room is reserved before a capture is copied.
@@ -49,12 +64,37 @@ func (q *shadowQueue) release(bytes int) {
 
 // copyOf reserves room for a job's capture and copies it, if the shadow is to have it and there is room; nil otherwise.
 func (q *shadowQueue) copyOf(j *job) *shadowed {
-	if !q.reserve(len(j.message.Data)) {
+	size := len(j.message.Data)
+	if j.met != nil {
+		size = int(j.met.bytes)
+	}
+	if !q.reserve(size) {
 		return nil
 	}
 	m := Message{Subject: j.message.Subject, Sequence: j.message.Sequence, Stored: j.message.Stored, NumDelivered: 1}
-	m.Data = append([]byte(nil), j.message.Data...)
-	return &shadowed{message: m, session: j.capture.Session, captureID: j.capture.ID}
+	s := &shadowed{message: m, session: j.capture.Session, captureID: j.capture.ID, stored: j.storedTime(), size: size}
+	if j.met != nil {
+		s.event = eventOf(j)
+	} else {
+		s.message.Data = bytes.Clone(j.message.Data)
+	}
+	return s
+}
+
+// eventOf copies what a job has of its event.
+func eventOf(j *job) *shadowedEvent {
+	e := &shadowedEvent{network: j.network, capture: j.capture, truth: j.truth, met: met{members: j.met.members, stored: j.met.stored}}
+	e.capture.Receivers = slices.Clone(j.capture.Receivers)
+	for i := range e.capture.Receivers {
+		e.capture.Receivers[i].IQ = bytes.Clone(e.capture.Receivers[i].IQ)
+	}
+	return e
+}
+
+// lay makes the event the job's.
+func (e *shadowedEvent) lay(j *job) {
+	j.network, j.source, j.subject = e.network, messages.EventSource, eventSubject(e.network)
+	j.capture, j.truth, j.met = e.capture, e.truth, &e.met
 }
 
 // give lets the shadow have the capture, if there is one.
@@ -66,7 +106,7 @@ func (q *shadowQueue) give(s *shadowed) {
 
 func (q *shadowQueue) giveUp(s *shadowed) {
 	if s != nil {
-		q.release(len(s.message.Data))
+		q.release(s.size)
 	}
 }
 

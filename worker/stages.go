@@ -16,6 +16,7 @@ func (l *lane) decode(_ context.Context, j *job) (err error) {
 	if err := j.capture.Decode(j.message.Data); err != nil {
 		return err
 	}
+	j.station, j.subject = j.source, j.message.Subject
 	j.truth, j.capture.Truth = j.capture.Truth, nil
 	poison(j.capture.Session)
 	return l.bundles.checkOrigin(j.network, j.source, &j.capture)
@@ -91,7 +92,7 @@ func (l *lane) publish(ctx context.Context, j *job) (err error) {
 	if j.body, err = j.fix.Encode(l.options.FixFormat); err != nil {
 		return err
 	}
-	subject, err := j.seat.arm.subject(j.message.Subject)
+	subject, err := j.seat.arm.subject(j.subject)
 	if err != nil {
 		return err
 	}

@@ -27,14 +27,11 @@ func (l *lane) runGuarded(ctx context.Context, j *job) error {
 	case unfinished > 0:
 		l.options.Log.Warn("a capture whose work was begun before and never ended is run alone",
 			"subject", j.message.Subject, "sequence", j.message.Sequence, "delivery", j.message.NumDelivered, "begun", unfinished)
-		l.gate.enterSuspect(ctx)
-		defer l.gate.leaveSuspect()
-		l.alone.Lock() // not before: others wait from here on
-		defer l.alone.Unlock()
+		l.neighbours.joinAlone(ctx)
 	default:
-		l.alone.RLock()
-		defer l.alone.RUnlock()
+		l.neighbours.join()
 	}
+	defer l.neighbours.leave()
 	j.delivery.Begin(ctx) // not before: who only waits while another kills the worker is no suspect for it
 	return l.runStages(ctx, j)
 }

@@ -26,9 +26,20 @@ func (l *lane) begun(ctx context.Context, j *job) context.Context {
 	return ctx
 }
 
+// tell adds what is known to the job's trace, if there is one.
+func (j *job) tell(key, value string) {
+	if j.trace != nil {
+		j.trace.Tell(key, value)
+	}
+}
+
 // endTrace ends the job's trace with what became of it.
 func (j *job) endTrace(v verdict) {
 	if j.trace == nil {
+		return
+	}
+	if v.action == wait || v.action == done {
+		j.trace.End("", "")
 		return
 	}
 	if v.action != acknowledge {

@@ -17,6 +17,8 @@ const (
 	acknowledge action = iota // its fix is published
 	bury                      // it can never be processed: dead letter, then Term
 	retry                     // something passing failed: hand it back
+	wait                      // others of its event are to come: hand it back
+	done                      // there is nothing to do: acknowledge it
 )
 
 // verdict is the decision about one capture.
@@ -43,9 +45,14 @@ const panicAttempts = 3
 // stopped or died, which is why there are more of them than failures would need. A panic is given fewer.
 func decide(err error, delivered, attempts int) verdict {
 	var refusal *messages.Refusal
+	var waits *waits
 	switch {
 	case err == nil:
 		return verdict{action: acknowledge}
+	case errors.As(err, &waits):
+		return verdict{action: wait, delay: waits.delay}
+	case errors.Is(err, settled{}):
+		return verdict{action: done}
 	case errors.As(err, &refusal):
 		return verdict{action: bury, code: refusal.Code, reason: refusal.Reason}
 	case errors.Is(err, context.Canceled): // the worker is stopping: no fault of the capture's

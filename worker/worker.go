@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"foxhunt/features"
+	"foxhunt/meeting"
 	"foxhunt/messages"
 )
 
@@ -31,7 +33,8 @@ type Options struct {
 	Budget     features.Budget
 	Log        *slog.Logger
 	Observer   Observer
-	Tracer     Tracer // nil: captures are not followed
+	Tracer     Tracer         // nil: captures are not followed
+	Table      *meeting.Table // where captures of one receiver meet; nil: each is located alone, or refused
 
 	// Challenged is told of each capture that the challenger was to answer: whether it failed at what the champion then
 	// answered, and the failure's code. What both failed at is the capture's fault, and not told. Several goroutines call it.
@@ -90,7 +93,8 @@ type Worker struct {
 	cache      Cache // nil: none
 	bundles    bundles
 	extractors *extractors
-	runs       chan struct{} // of models at once
+	companions *semaphore.Weighted // bytes of captures fetched for events
+	runs       chan struct{}       // of models at once
 	inHand     inHand
 	shadows    *shadowQueue
 	gate       gate
@@ -116,6 +120,7 @@ func New(publisher Publisher, cache Cache, options Options) (*Worker, error) {
 	return &Worker{
 		options: options, publisher: publisher, cache: cache, bundles: bundles,
 		extractors: newExtractors(runtime.GOMAXPROCS(0), options.Budget),
+		companions: semaphore.NewWeighted(mostCompanionBytes),
 		runs:       make(chan struct{}, options.Runners),
 		shadows:    newShadowQueue(),
 		gate:       gate{most: max(0, runtime.GOMAXPROCS(0)-2)},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -40,8 +41,12 @@ type publisher struct {
 	topology jetstream.Topology
 }
 
-func (p publisher) FixOf(ctx context.Context, m worker.Message) (fix *messages.Fix, found bool, err error) {
-	heard, found, err := p.Conn.FixOf(ctx, p.topology, m.Subject, m.Data, m.Stored)
+func (p publisher) FixOf(ctx context.Context, subject, captureID string, stored time.Time) (fix *messages.Fix, found bool, err error) {
+	fixes, err := messages.FixSubject(subject)
+	if err != nil {
+		return nil, false, nil
+	}
+	heard, found, err := p.Conn.FindFix(ctx, p.topology, fixes, captureID, stored)
 	if err != nil || !found {
 		return nil, false, err
 	}
