@@ -43,7 +43,10 @@ func openFolder(path string) (*folder, error) {
 	return &folder{path, lock}, nil
 }
 
-func (f *folder) close() error { return f.lock.Close() } // which unlocks it
+// close unlocks the folder, also where a process that was just started has inherited the file for a moment.
+func (f *folder) close() error {
+	return errors.Join(syscall.Flock(int(f.lock.Fd()), syscall.LOCK_UN), f.lock.Close())
+}
 
 func (f *folder) join(name string) string { return filepath.Join(f.path, name) }
 
@@ -145,8 +148,8 @@ func (f *folder) sync() error {
 
 // load reads a capture's file, which is refused as damaged where it is not what its name says or not for subject.
 func (f *folder) load(e entry, subject string) (Item, error) {
-	if e.size > leastBytes {
-		return Item{}, fail(CodeDamaged, nil, "the file has %d bytes; no capture takes more than %d", e.size, leastBytes)
+	if err := e.tooLarge(); err != nil {
+		return Item{}, err
 	}
 	file, err := os.ReadFile(f.join(e.name()))
 	if err != nil {

@@ -46,7 +46,11 @@ func (i *Item) encode() ([]byte, error) {
 	}
 	file := make([]byte, 0, len(line)+1+len(i.Data)+sumBytes)
 	file = append(append(append(file, line...), '\n'), i.Data...)
-	return binary.BigEndian.AppendUint32(file, crc32.Checksum(file, castagnoli)), nil
+	return appendSum(file), nil
+}
+
+func appendSum(file []byte) []byte {
+	return binary.BigEndian.AppendUint32(file, crc32.Checksum(file, castagnoli))
 }
 
 // decodeItem reads a file; Data aliases it. The error is an *Error with CodeDamaged.

@@ -30,6 +30,14 @@ func (e entry) name() string { return fmt.Sprintf("%016d-%d%s", e.sequence, e.pu
 // mostSequence bounds what a file's name may say; no station comes that far, and what stands in a header is a float64 to others.
 const mostSequence = 1 << 53
 
+// tooLarge is an error for a file that cannot be a capture.
+func (e entry) tooLarge() error {
+	if e.size > leastBytes {
+		return fail(CodeDamaged, nil, "the file has %d bytes; no capture takes more than %d", e.size, leastBytes)
+	}
+	return nil
+}
+
 // bySequence is the order of captures.
 func bySequence(a, b entry) int {
 	return cmp.Or(cmp.Compare(a.sequence, b.sequence), cmp.Compare(a.put, b.put))

@@ -68,8 +68,19 @@ func Open(o Options) (*Spool, error) {
 		o.Log.Warn("files that are no captures are left alone", "spool", f.path, "files", there.strange)
 	}
 	s.trimLasts()
+	s.setAsideHuge()
 	s.drop(time.Now(), 0)
 	return s, nil
+}
+
+// setAsideHuge takes files that are none of ours by their size alone out of the reckoning: they would push captures out.
+func (s *Spool) setAsideHuge() {
+	for _, e := range slices.Clone(s.waiting) {
+		if err := e.tooLarge(); err != nil {
+			s.waiting = slices.DeleteFunc(s.waiting, func(other entry) bool { return other == e })
+			s.setAside(e, err, &s.stats.Damaged)
+		}
+	}
 }
 
 // Put keeps a capture: when it returns nil, neither a crash nor a power cut loses it. A capture without an id gets one. An invalid
