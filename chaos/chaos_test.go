@@ -18,6 +18,8 @@ var (
 	duration = flag.Duration("chaos.duration", 2*time.Second, "over which they are published")
 	settling = flag.Duration("chaos.settle", time.Minute, "how long the workers may take for what is left after that")
 	race     = flag.Bool("chaos.race", false, "build foxhunt with the race detector")
+
+	costEvents = flag.Int("chaos.events", 60, "events whose cost is measured")
 )
 
 // table and programs are the test process's own: what TestMain prints and removes at its end.

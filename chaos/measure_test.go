@@ -84,22 +84,30 @@ func floodBytes(t *testing.T, h *House) string {
 	return fmt.Sprintf("captures of 8 MiB; the worker's peak is %d MiB", peak>>20)
 }
 
-var peakLine = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
-
 // peakMemory is the largest resident size that a process ever had, in bytes.
-func peakMemory(t *testing.T, pid int) int64 {
+func peakMemory(t testing.TB, pid int) int64 { return memory(t, pid, "VmHWM") }
+
+// residentMemory is the resident size of a process, in bytes.
+func residentMemory(t testing.TB, pid int) int64 { return memory(t, pid, "VmRSS") }
+
+var memoryLine = regexp.MustCompile(`(?m)^(Vm\w+):\s+(\d+) kB$`)
+
+func memory(t testing.TB, pid int, which string) int64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := peakLine.FindSubmatch(status)
-	if found == nil {
-		t.Fatalf("no peak memory in %s", status)
+	for _, line := range memoryLine.FindAllStringSubmatch(string(status), -1) {
+		if line[1] != which {
+			continue
+		}
+		kilobytes, err := strconv.ParseInt(line[2], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kilobytes << 10
 	}
-	kilobytes, err := strconv.ParseInt(string(found[1]), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kilobytes << 10
+	t.Fatalf("no %s in %s", which, status)
+	return 0
 }

@@ -20,6 +20,7 @@ type NATS struct {
 	*Process
 	Name    string
 	Address string // host:port for clients
+	Monitor string // host:port of its monitoring; empty: it has none
 
 	path, folder, config, store string
 }
@@ -29,6 +30,8 @@ type natsOptions struct {
 	store  string // folder of JetStream's files; default: one of the test's own
 	routes []string
 	listen string // for the other servers of its cluster; empty: it stands alone
+
+	measured bool // it has monitoring, and writes to the disk when it likes: not when the disk is what is measured
 }
 
 // newNATS starts a server, and waits until it takes connections unless it must find a cluster first.
@@ -40,7 +43,12 @@ func newNATS(t testing.TB, programs *Programs, name string, o natsOptions) *NATS
 	}
 	n.store = o.store
 	config := fmt.Sprintf("listen: %q\nserver_name: %s\nmax_payload: 8454144\n", n.Address, name)
-	config += fmt.Sprintf("jetstream { store_dir: %q, sync_interval: always, max_file_store: %d }\n", o.store, int64(16<<30))
+	sync := "always"
+	if o.measured {
+		sync, n.Monitor = "2m", freeAddress(t)
+		config += fmt.Sprintf("http: %q\n", n.Monitor)
+	}
+	config += fmt.Sprintf("jetstream { store_dir: %q, sync_interval: %s, max_file_store: %d }\n", o.store, sync, int64(16<<30))
 	if o.listen != "" {
 		config += fmt.Sprintf("cluster { name: chaos, listen: %q, routes: [%s] }\n", o.listen, strings.Join(o.routes, ", "))
 	}

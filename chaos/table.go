@@ -19,9 +19,10 @@ type Row struct {
 
 // Table collects the rows of all scenarios. It is safe for concurrent use.
 type Table struct {
-	mu    sync.Mutex
-	rows  []Row
-	notes []string // measurements beside the ledger
+	mu     sync.Mutex
+	rows   []Row
+	events []EventRow
+	notes  []string // measurements beside the ledger
 }
 
 // Add adds a row.
@@ -44,6 +45,9 @@ func (t *Table) Print(w io.Writer) {
 	defer t.mu.Unlock()
 	if len(t.rows) > 0 {
 		printRows(w, t.rows)
+	}
+	if len(t.events) > 0 {
+		printEventRows(w, t.events)
 	}
 	for _, note := range t.notes {
 		fmt.Fprintln(w, note)
