@@ -1,6 +1,8 @@
 package spool_test
 
 import (
+	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -26,10 +28,9 @@ func BenchmarkDrain(b *testing.B) {
 	var took time.Duration
 	for b.Loop() {
 		b.StopTimer()
-		s := open(b, options(b.TempDir()))
-		for range captures {
-			put(b, s, capture(100))
-		}
+		dir := b.TempDir()
+		fill(b, dir, captures)
+		s := open(b, options(dir))
 		b.StartTimer()
 		start := time.Now()
 		stop := run(b, s, sendOver(conn))
@@ -46,16 +47,32 @@ func BenchmarkDrain(b *testing.B) {
 // BenchmarkOpen reads a folder with 10,000 captures.
 func BenchmarkOpen(b *testing.B) {
 	dir := b.TempDir()
-	s := open(b, options(dir))
-	for range 10_000 {
-		put(b, s, capture(1))
-	}
-	s.Close()
+	fill(b, dir, 10_000)
 	for b.Loop() {
 		s, err := spool.Open(options(dir))
 		if err != nil {
 			b.Fatal(err)
 		}
 		s.Close()
+	}
+}
+
+// fill writes captures' files without waiting for the disk.
+func fill(b *testing.B, dir string, captures int) {
+	b.Helper()
+	open(b, options(dir)).Close() // makes the folder
+	for n := range captures {
+		c := capture(100)
+		data, err := c.Encode(nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		item := spool.Item{Sequence: uint64(n + 1), ID: c.ID, Subject: "captures.net.st-1", Time: time.Now(), Data: data}
+		file, err := spool.EncodeFile(item)
+		if err != nil {
+			b.Fatal(err)
+		}
+		name := fmt.Sprintf("%016d-%d.capture", item.Sequence, item.Time.UnixMilli())
+		writeFile(b, filepath.Join(dir, network+"."+station, name), file)
 	}
 }

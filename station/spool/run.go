@@ -58,7 +58,11 @@ func (s *Spool) tryTake(now time.Time) (e entry, wait time.Duration, changed <-c
 		return e, wait, s.changed, false
 	}
 	e = s.waiting[i]
-	s.waiting = slices.Delete(s.waiting, i, i+1)
+	if i == 0 { // without moving the others
+		s.waiting = s.waiting[1:]
+	} else {
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+	}
 	s.inFlight[e.sequence] = e
 	return e, 0, nil, true
 }
