@@ -196,7 +196,7 @@ func (c *Cutter) add(b receiver.Block) []*messages.Capture {
 func (c *Cutter) takeTicks() {
 	every := int64(c.o.Schedule.Every)
 	now, oldest := c.ring.now(), c.ring.runs[0]
-	last := floor(now.timeOf(now.end)-1, every)                  // the next sample is not here yet
+	last := floor(now.timeOf(now.end)-1, every)                    // the next sample is not here yet
 	first := floor(oldest.timeOf(oldest.begin-1)+1, every) + every // the first tick that the sample before the oldest is not needed for
 	if c.ticking && c.tick-last <= every {
 		first = max(first, c.tick+every)
