@@ -29,6 +29,7 @@ func exercised(t *testing.T) *prometheus.Registry {
 	w.Met("demo", "complete")
 	w.EventFixed(3, time.Second)
 	w.LeftOut("demo", "A", "late")
+	w.Received("demo", "A", 1)
 	w.Dead("bad_rate")
 	w.Retried("publish_failed")
 	w.ArmServes("grid", "1", "champion")

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	mostStations = 1000 // shown by name: each costs four series, and whoever may publish chooses names
+	mostStations = 1000 // shown by name: each costs six series, and whoever may publish chooses names
 	stationRests = time.Hour
 	otherNetwork = "other"
 	otherStation = "other"
@@ -17,15 +17,19 @@ const (
 // stationName is a station as the metrics name it.
 type stationName struct{ network, station string }
 
-// station is what fixes told of one station.
+// station is what fixes told of one station, and the numbers of its captures.
 type station struct {
 	used, unused float64 // fixes that rest on it, and those whose model left it out
 	residual     float64 // s, in the last fix
 	stored       time.Time
 	seen         time.Time
+
+	received float64 // captures with a number
+	highest  uint64  // number; 0: none has one
+	raised   time.Time
 }
 
-// stations counts what fixes tell of each station. At most limit are known by name: another takes the place of the one not
+// stations counts what fixes tell of each station, and the captures that stations number. At most limit are known by name: another takes the place of the one not
 // seen for longest, if that is an hour, and is counted as other if not.
 type stations struct {
 	limit int
@@ -34,7 +38,7 @@ type stations struct {
 	known map[stationName]*station
 	full  time.Time // until then nobody rests long enough to give up a place
 
-	fixes, residual, stored *prometheus.Desc
+	fixes, residual, stored, received, sequence *prometheus.Desc
 }
 
 func newStations(r prometheus.Registerer, limit int) *stations {
@@ -46,6 +50,8 @@ func newStations(r prometheus.Registerer, limit int) *stations {
 		fixes:    desc("foxhunt_station_fixes_total", "Fixes of captures with this station: used is yes where the fix rests on it, no where the model left it out.", "used"),
 		residual: desc("foxhunt_station_residual_seconds", "By how much the signal came later at this station than the last fix explains: its clock's offset, where the fix does not rest on it."),
 		stored:   desc("foxhunt_station_last_capture_timestamp_seconds", "When the last capture with this station that got a fix was stored in the stream."),
+		received: desc("foxhunt_station_received_total", "Captures that this station numbered, at their first delivery."),
+		sequence: desc("foxhunt_station_sequence", "The highest number among them; once it was not passed for an hour, the last."),
 	}
 	r.MustRegister(s)
 	return s
@@ -64,6 +70,21 @@ func (s *stations) add(network, name string, used bool, residual float64, stored
 	st.residual, st.seen = residual, now
 	if stored.After(st.stored) { // captures are delivered again, and overtake each other
 		st.stored = stored
+	}
+}
+
+// receive counts a capture that its station numbered. Stations without a place are not counted: numbers of several tell nothing.
+func (s *stations) receive(network, name string, sequence uint64, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.place(stationName{network, name}, now)
+	if st == s.known[stationName{otherNetwork, otherStation}] {
+		return
+	}
+	st.received++
+	st.seen = now
+	if sequence > st.highest || now.Sub(st.raised) >= stationRests { // a station whose disk was lost begins anew
+		st.highest, st.raised = sequence, now
 	}
 }
 
@@ -103,7 +124,7 @@ func (s *stations) makeRoom(now time.Time) bool {
 
 // Describe implements [prometheus.Collector].
 func (s *stations) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.fixes, s.residual, s.stored} {
+	for _, d := range []*prometheus.Desc{s.fixes, s.residual, s.stored, s.received, s.sequence} {
 		descs <- d
 	}
 }
@@ -116,9 +137,15 @@ func (s *stations) Collect(out chan<- prometheus.Metric) {
 		emit := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
 			out <- prometheus.MustNewConstMetric(d, kind, v, append([]string{name.network, name.station}, labels...)...)
 		}
-		emit(s.fixes, prometheus.CounterValue, st.used, "yes")
-		emit(s.fixes, prometheus.CounterValue, st.unused, "no")
-		emit(s.residual, prometheus.GaugeValue, st.residual)
-		emit(s.stored, prometheus.GaugeValue, float64(st.stored.UnixNano())/1e9)
+		if st.used+st.unused > 0 {
+			emit(s.fixes, prometheus.CounterValue, st.used, "yes")
+			emit(s.fixes, prometheus.CounterValue, st.unused, "no")
+			emit(s.residual, prometheus.GaugeValue, st.residual)
+			emit(s.stored, prometheus.GaugeValue, float64(st.stored.UnixNano())/1e9)
+		}
+		if st.highest > 0 {
+			emit(s.received, prometheus.CounterValue, st.received)
+			emit(s.sequence, prometheus.GaugeValue, float64(st.highest))
+		}
 	}
 }

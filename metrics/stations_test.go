@@ -58,3 +58,26 @@ func TestStationsAreBounded(t *testing.T) {
 		foxhunt_station_fixes_total{network="other",station="other",used="no"} 0
 		foxhunt_station_fixes_total{network="other",station="other",used="yes"} 101`, fixes)
 }
+
+// TestNumbers: what is received is counted, the highest number stays while captures overtake each other, and is forgotten
+// when nothing passes it for an hour, as of a station that began anew.
+func TestNumbers(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	s := newStations(registry, 1)
+	now := time.Unix(10000, 0)
+	s.receive("dcf", "a", 41, now)
+	wantMetrics(t, registry, `
+		foxhunt_station_received_total{network="dcf",station="a"} 1
+		foxhunt_station_sequence{network="dcf",station="a"} 41`)
+	s.receive("dcf", "a", 43, now)
+	s.receive("dcf", "a", 42, now)
+	s.receive("dcf", "stranger", 7000, now)
+	wantMetrics(t, registry, `
+		foxhunt_station_received_total{network="dcf",station="a"} 3
+		foxhunt_station_sequence{network="dcf",station="a"} 43`)
+	s.receive("dcf", "a", 1, now.Add(59*time.Minute))
+	s.receive("dcf", "a", 2, now.Add(time.Hour))
+	wantMetrics(t, registry, `
+		foxhunt_station_received_total{network="dcf",station="a"} 5
+		foxhunt_station_sequence{network="dcf",station="a"} 2`)
+}

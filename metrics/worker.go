@@ -119,6 +119,11 @@ func (w *Worker) Station(network, station string, used bool, residual float64, s
 	w.stations.add(network, station, used, residual, stored, time.Now())
 }
 
+// Received records a capture that its station numbered, at its first delivery.
+func (w *Worker) Received(network, station string, sequence uint64) {
+	w.stations.receive(network, station, sequence, time.Now())
+}
+
 // Repeated records a fix that the stream had already.
 func (w *Worker) Repeated() { w.repeated.Inc() }
 

@@ -298,6 +298,7 @@ type counts struct {
 	arms                                 map[string]int // what each was told of, such as "champion 1 fixed"
 	latency                              time.Duration
 	events                               []string
+	received                             []string // network, source and number
 	stations                             []string // network, name, use, residual and the capture's time
 }
 
@@ -329,6 +330,9 @@ func (c *counts) Station(network, station string, used bool, residual float64, s
 	c.with(func() {
 		c.stations = append(c.stations, fmt.Sprint(network, " ", station, " ", used, " ", residual, " ", stored.Unix()))
 	})
+}
+func (c *counts) Received(network, station string, sequence uint64) {
+	c.with(func() { c.received = append(c.received, fmt.Sprint(network, " ", station, " ", sequence)) })
 }
 func (c *counts) ArmServes(_, version, arm string) {
 	c.with(func() {

@@ -139,6 +139,7 @@ func (l *lane) serve(working context.Context, source Source) error {
 		}
 		l.options.Observer.InFlight(1)
 		l.inHand.add(delivery)
+		l.observeNumber(delivery.Message())
 		l.handle(working, delivery)
 		l.inHand.remove(delivery)
 		l.options.Observer.InFlight(-1)

@@ -1,6 +1,10 @@
 package worker
 
-import "time"
+import (
+	"time"
+
+	"foxhunt/messages"
+)
 
 // observeFix tells the observer what a fix that is safe says of its capture and of the capture's stations.
 func (l *lane) observeFix(j *job) {
@@ -26,4 +30,15 @@ func (l *lane) observeEvent(j *job) {
 	}
 	l.observer.Met(j.network, outcome)
 	l.observer.EventFixed(len(j.fix.Receivers), time.Since(j.fix.Time.Time()))
+}
+
+// observeNumber tells the observer the number that a station gave its capture, if it did: once, at the first delivery.
+func (l *lane) observeNumber(m Message) {
+	sequence := messages.Sequence(m.Header)
+	if sequence == 0 || m.NumDelivered > 1 {
+		return
+	}
+	if network, source, err := messages.ParseSubject(m.Subject); err == nil {
+		l.options.Observer.Received(network, source, sequence)
+	}
 }

@@ -43,3 +43,18 @@ func TestStationsOfFixesAreObserved(t *testing.T) {
 		t.Error("the observer was not told of the station")
 	}
 }
+
+// TestNumbersAreObserved: of what a station numbered the observer hears once, by the subject it came on.
+func TestNumbersAreObserved(t *testing.T) {
+	t.Parallel()
+	seen := &counts{}
+	l := &lane{Worker: &Worker{options: Options{Observer: seen}}}
+	numbered := map[string][]string{messages.SequenceHeader: {"42"}}
+	l.observeNumber(Message{Subject: "captures.dcf.HB9ODP", Header: numbered, NumDelivered: 1})
+	l.observeNumber(Message{Subject: "captures.dcf.HB9ODP", Header: numbered, NumDelivered: 2})
+	l.observeNumber(Message{Subject: "captures.dcf.HB9ODP", NumDelivered: 1})
+	l.observeNumber(Message{Subject: "captures.HB9ODP", Header: numbered, NumDelivered: 1})
+	if want := []string{"dcf HB9ODP 42"}; !slices.Equal(seen.received, want) {
+		t.Errorf("observed %q, want %q", seen.received, want)
+	}
+}

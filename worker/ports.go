@@ -105,6 +105,8 @@ type Observer interface {
 	// the fix explains, and when the capture was stored.
 	Station(network, station string, used bool, residual float64, stored time.Time)
 
+	Received(network, station string, sequence uint64) // the first delivery of a capture that its station numbered
+
 	// Of a model, by its name and version, in an arm.
 	ArmServes(model, version, arm string)                    // from now on, or still
 	ArmInferred(model, version, arm string)                  // it located a capture
