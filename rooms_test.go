@@ -40,6 +40,7 @@ var rooms = map[string][]string{
 	"station/cutter":            {"messages", "station/receiver"},
 	"station/clock":             {"golang.org/x/sys"},
 	"station/requests":          {"messages", "station/cutter", "golang.org/x/time"},
+	"station/fitness":           {"messages", "dsp", "station/receiver", "station/clock"},
 	"station/spool":             {"messages"},
 	"sim":                       {"messages", "geo", "dsp"},
 	"meeting":                   {"messages", "github.com/goccy/go-yaml"},
