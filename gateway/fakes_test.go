@@ -31,7 +31,7 @@ type streams struct {
 	away      bool
 }
 
-func (s *streams) PublishCapture(ctx context.Context, subject, id string, data []byte) (bool, error) {
+func (s *streams) PublishCapture(ctx context.Context, subject, id string, data []byte, alone bool) (bool, error) {
 	s.mu.Lock()
 	s.published = append(s.published, id)
 	s.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"foxhunt/messages"
@@ -26,7 +27,7 @@ func (g *Gateway) locate(ctx context.Context, q *question) (*messages.Fix, *prob
 	answer, leave := g.waiters.join(fixID(q.subject, q.id))
 	defer leave()
 	gaps := g.streams.Gaps()
-	duplicate, err := g.streams.PublishCapture(ctx, q.subject, q.id, q.data)
+	duplicate, err := g.streams.PublishCapture(ctx, q.subject, q.id, q.data, q.event == "")
 	q.data = nil // the stream has it
 	q.release()
 	if err != nil {
@@ -105,10 +106,15 @@ func (g *Gateway) understand(m Message, q *question) (*messages.Fix, *problem) {
 	if err != nil {
 		return nil, g.puzzled("fix", err)
 	}
-	if fix.CaptureID != q.id {
+	if !isOf(fix, q.id) {
 		return nil, g.puzzled("fix", fmt.Errorf("it is another capture's"))
 	}
 	return fix, nil
+}
+
+// isOf says whether a fix is of the capture, or of the event that this met others in.
+func isOf(fix *messages.Fix, id string) bool {
+	return fix.CaptureID == id || slices.ContainsFunc(fix.Receivers, func(r messages.FixReceiver) bool { return r.CaptureID == id })
 }
 
 func (g *Gateway) puzzled(what string, err error) *problem {
@@ -144,7 +150,12 @@ func (g *Gateway) search(ctx context.Context, q *question) (fix *messages.Fix, p
 // isAnswer says whether a fix or dead letter is of a capture of the question's subject.
 func isAnswer(m Message, q *question) bool {
 	fix, err := messages.FixSubject(q.subject)
-	return err == nil && (m.Subject == fix || m.Subject == messages.DeadSubject(q.subject))
+	return err == nil && (m.Subject == fix || m.Subject == eventFixes(q.network) || m.Subject == messages.DeadSubject(q.subject))
+}
+
+// eventFixes is the subject of the fixes of a network's events.
+func eventFixes(network string) string {
+	return messages.FixPrefix + "." + network + "." + messages.EventSource
 }
 
 // find looks for what became of a capture: its fix, or its dead letter.

@@ -14,8 +14,9 @@ type Message struct {
 
 // Streams is what the gateway needs of NATS. Its errors are Failures.
 type Streams interface {
-	// PublishCapture stores a capture, and says whether the stream had one of this id already.
-	PublishCapture(ctx context.Context, subject, id string, data []byte) (duplicate bool, err error)
+	// PublishCapture stores a capture, and says whether the stream had one of this id already. One that is alone does not wait
+	// for those of other stations.
+	PublishCapture(ctx context.Context, subject, id string, data []byte, alone bool) (duplicate bool, err error)
 
 	// Listen calls handle with every fix and every dead letter that is published, until stop.
 	Listen(handle func(Message)) (stop func(), err error)
@@ -23,7 +24,7 @@ type Streams interface {
 	Gaps() uint64
 
 	// FindFix and FindDead look for what was stored about a capture since then, on any subject of the network and source;
-	// an empty one stands for all.
+	// an empty one stands for all. The fix of an event is that of each capture in it.
 	FindFix(ctx context.Context, network, source, captureID string, since time.Time) (Message, bool, error)
 	FindDead(ctx context.Context, network, source, captureID string, since time.Time) (Message, bool, error)
 

@@ -101,6 +101,7 @@ const (
 // question is a capture ready to be published.
 type question struct {
 	subject, network, source string
+	event                    string // that the capture states, in which it meets others'
 	id                       string
 	data                     []byte
 	form                     form
@@ -179,7 +180,7 @@ func (d *Defaults) address(c *messages.Capture, network string, data []byte, f f
 	if refusal := refusalOf(err); refusal != nil {
 		return nil, refused(refusal, f)
 	}
-	return &question{subject: subject, network: network, source: source, id: c.ID, data: data, form: f, from: time.Now(), release: func() {}}, nil
+	return &question{subject: subject, network: network, source: source, event: c.Event, id: c.ID, data: data, form: f, from: time.Now(), release: func() {}}, nil
 }
 
 // readCapture takes a capture as stations publish it; only its network must be said beside it.

@@ -51,14 +51,39 @@ func (w *waiters) leave(fix string, answer chan Message) {
 
 // deliver hands a fix or a dead letter to those who wait for it.
 func (w *waiters) deliver(m Message) {
+	ids := []string{answered(m)}
+	if len(m.Header[messages.CapturesHeader]) > 0 {
+		ids = w.answeredEvent(m)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, answer := range w.byFix[answered(m)] {
-		select {
-		case answer <- m:
-		default: // it has one
+	for _, id := range ids {
+		for _, answer := range w.byFix[id] {
+			select {
+			case answer <- m:
+			default: // it has one
+			}
 		}
 	}
+}
+
+// answeredEvent is answered for the captures that met in the event whose fix m is.
+func (w *waiters) answeredEvent(m Message) (ids []string) {
+	w.mu.Lock()
+	nobody := len(w.byFix) == 0
+	w.mu.Unlock()
+	network, isEvent := strings.CutSuffix(strings.TrimPrefix(m.Subject, messages.FixPrefix+"."), "."+messages.EventSource)
+	if nobody || !isEvent {
+		return nil
+	}
+	fix, err := messages.DecodeFix(header(m, messages.ContentTypeHeader), m.Data)
+	if err != nil {
+		return nil
+	}
+	for _, r := range fix.Receivers {
+		ids = append(ids, messages.FixPrefix+"."+network+"."+r.Station+"/"+r.CaptureID)
+	}
+	return ids
 }
 
 // answered is the id of the fix that m is, or that it stands for; empty where m is not what its subject says.

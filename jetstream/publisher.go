@@ -11,6 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/semaphore"
+
+	"foxhunt/messages"
 )
 
 // Stored is the server's word that a message is in its stream.
@@ -33,15 +35,19 @@ func sendTime(size int) time.Duration { return time.Duration(size) * 20 * time.M
 // a lost answer leads to another attempt, under the same id, until ctx ends.
 func (c *Conn) PublishCapture(ctx context.Context, subject, id string, data []byte) (Stored, error) {
 	msg := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{js.MsgIDHeader: {id}}}
-	return c.publish(ctx, msg, func(e *Error) bool { return e.Code == CodeTimeout || e.Code == CodeNotConnected })
+	return c.publish(ctx, msg, mayBeLost)
 }
 
 // PublishFix stores a fix and returns once the server has confirmed it. msgID must be the same for every attempt at the
 // same capture, so that a second attempt within the stream's window stores nothing. If the first attempt finds the id used,
 // by another process that had the capture or for another capture, Stored is that fix, a Duplicate. What may pass is tried again until
-// ctx ends, and so is a refusal, which is no fault of the capture's: an operator can grant the right meanwhile.
-func (c *Conn) PublishFix(ctx context.Context, subject, msgID, contentType string, body []byte) (Stored, error) {
+// ctx ends, and so is a refusal, which is no fault of the capture's: an operator can grant the right meanwhile. captures are
+// the ids of those that met, for which FindFix then finds the fix, too.
+func (c *Conn) PublishFix(ctx context.Context, subject, msgID, contentType string, body []byte, captures ...string) (Stored, error) {
 	msg := &nats.Msg{Subject: subject, Data: body, Header: nats.Header{js.MsgIDHeader: {msgID}, "Content-Type": {contentType}}}
+	if len(captures) > 0 {
+		msg.Header[messages.CapturesHeader] = captures
+	}
 	return c.publishUntilStored(ctx, msg)
 }
 

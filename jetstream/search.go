@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,10 +24,11 @@ const (
 )
 
 // FindFix looks for the fix of a capture among those stored since then on the subjects that filter matches, such as
-// fixes.dcf.*; found is false if there is none.
+// fixes.dcf.*; found is false if there is none. That of an event is the fix of each capture that met there.
 func (c *Conn) FindFix(ctx context.Context, t Topology, filter, captureID string, since time.Time) (fix Heard, found bool, err error) {
 	return c.search(ctx, t.Fixes.Name, filter, since, func(m js.Msg) bool {
-		return m.Headers().Get(js.MsgIDHeader) == m.Subject()+"/"+captureID
+		return m.Headers().Get(js.MsgIDHeader) == m.Subject()+"/"+captureID ||
+			slices.Contains(m.Headers()[messages.CapturesHeader], captureID)
 	})
 }
 

@@ -74,7 +74,7 @@ func (n *NATS) Locate(ctx context.Context, r Request) (Answer, error) {
 	n.mu.Lock()
 	n.sent[r.ID] = f
 	n.mu.Unlock()
-	stored, err := n.conn.PublishCapture(ctx, n.subject, r.ID, r.Capture)
+	stored, err := n.conn.PublishAlone(ctx, n.subject, r.ID, r.Capture) // somebody waits for each
 	var e *jetstream.Error
 	switch {
 	case errors.As(err, &e) && e.Code != jetstream.CodeTimeout:

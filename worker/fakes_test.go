@@ -102,7 +102,7 @@ type fakePublisher struct {
 
 var errDown = errors.New("the server is down")
 
-func (p *fakePublisher) PublishFix(ctx context.Context, subject, id, _ string, body []byte) (uint64, error) {
+func (p *fakePublisher) PublishFix(ctx context.Context, subject, id, _ string, body []byte, _ []string) (uint64, error) {
 	if p.during != nil {
 		p.during(subject)
 	}

@@ -25,10 +25,10 @@ type settled struct{}
 
 func (settled) Error() string { return "its event has its fix, or holds the same capture" }
 
-// meets says whether the capture is located together with those of other stations: it holds one receiver, and the champion
-// wants more.
+// meets says whether the capture is located together with those of other stations: it holds one receiver, the champion wants
+// more, and nobody waits for its answer.
 func (l *lane) meets(j *job) bool {
-	return l.options.Table != nil && len(j.capture.Receivers) == 1 && j.set.champion.contract.Receivers.Min > 1
+	return l.options.Table != nil && len(j.message.Header[messages.AloneHeader]) == 0 && len(j.capture.Receivers) == 1 && j.set.champion.contract.Receivers.Min > 1
 }
 
 // meet brings the capture together with the others of its emission. It returns nil where the job then holds them all.

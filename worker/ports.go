@@ -45,8 +45,9 @@ type Source interface {
 // Publisher puts fixes and dead letters where they are safe: publishing returns nil only after the server's PubAck.
 // A second fix under the same id, or a second dead letter of the same capture, is the server's to drop.
 type Publisher interface {
-	// PublishFix returns 0 or, if the server dropped the fix at the first attempt, the number of the one it keeps.
-	PublishFix(ctx context.Context, subject, id, contentType string, body []byte) (kept uint64, err error)
+	// PublishFix returns 0 or, if the server dropped the fix at the first attempt, the number of the one it keeps. captures
+	// are the ids of those that met, if they did.
+	PublishFix(ctx context.Context, subject, id, contentType string, body []byte, captures []string) (kept uint64, err error)
 	PublishDead(ctx context.Context, sequence uint64, letter *messages.DeadLetter) error
 
 	// FixOf looks for the fix of a capture with that id on the subject captures.<network>.<source>, stored since then; found

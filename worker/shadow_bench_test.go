@@ -126,7 +126,7 @@ func (h *halfLoad) send(n int, rate float64) []time.Duration {
 // forgetful is a publisher that keeps nothing.
 type forgetful struct{ fakePublisher }
 
-func (*forgetful) PublishFix(context.Context, string, string, string, []byte) (uint64, error) {
+func (*forgetful) PublishFix(context.Context, string, string, string, []byte, []string) (uint64, error) {
 	return 0, nil
 }
 

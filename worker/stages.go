@@ -96,7 +96,7 @@ func (l *lane) publish(ctx context.Context, j *job) (err error) {
 	if err != nil {
 		return err
 	}
-	kept, err := l.publisher.PublishFix(ctx, subject, subject+"/"+j.capture.ID, l.options.FixFormat, j.body)
+	kept, err := l.publisher.PublishFix(ctx, subject, subject+"/"+j.capture.ID, l.options.FixFormat, j.body, j.captureIDs())
 	if err != nil || kept == 0 || j.seat.arm.name == messages.ArmShadow {
 		return err
 	}

@@ -20,8 +20,12 @@ type gatewayStreams struct {
 	listener *jetstream.Listener // from Listen on
 }
 
-func (s *gatewayStreams) PublishCapture(ctx context.Context, subject, id string, data []byte) (bool, error) {
-	stored, err := s.conn.PublishCapture(ctx, subject, id, data)
+func (s *gatewayStreams) PublishCapture(ctx context.Context, subject, id string, data []byte, alone bool) (bool, error) {
+	publish := s.conn.PublishCapture
+	if alone {
+		publish = s.conn.PublishAlone
+	}
+	stored, err := publish(ctx, subject, id, data)
 	return stored.Duplicate, failure(err)
 }
 
@@ -39,6 +43,9 @@ func (s *gatewayStreams) Connected() bool { return s.conn.Connected() }
 
 func (s *gatewayStreams) FindFix(ctx context.Context, network, source, id string, since time.Time) (gateway.Message, bool, error) {
 	fix, found, err := s.conn.FindFix(ctx, s.topology, messages.FixPrefix+"."+oneOrAll(network, source), id, since)
+	if !found && err == nil && source != "" { // it may have met those of other stations
+		fix, found, err = s.conn.FindFix(ctx, s.topology, messages.FixPrefix+"."+oneOrAll(network, messages.EventSource), id, since)
+	}
 	return gateway.Message(fix), found, failure(err)
 }
 

@@ -173,7 +173,7 @@ func hostileCaptures(t testing.TB) []hostile {
 		{name: "guessable id", body: one("id", "1"), code: "bad_id", sentence: "want 22 to 64"},
 		{name: "long event", body: one("event", strings.Repeat("x", 300)), code: "bad_text", sentence: "event has 300 bytes"},
 		{name: "no receivers", body: one("rx", []fields{}), code: "no_receivers", sentence: "rx is empty"},
-		{name: "one receiver", body: one("rx", receivers(1)), code: "too_few_receivers", sentence: "needs at least 2"},
+		{name: "one receiver", body: one("rx", receivers(1)), code: "too_few_receivers", sentence: "a fix rests on at least 3"},
 		{name: "33 receivers", body: one("rx", receivers(33)), code: "too_many_receivers", sentence: "rx has 33 receivers; want 1 to 32"},
 		{name: "a station twice", body: one("rx.station", "a"), code: "duplicate_station", sentence: "are both a"},
 		{name: "station with a dot", body: one("rx.station", "b.c"), code: "bad_station", sentence: `rx[1].station is "b.c"`},

@@ -63,6 +63,7 @@ type workerOptions struct {
 	perNetwork    map[string]string
 	prefetchBytes int
 	topology      topologyOptions
+	meeting       meetingOptions
 	traces        traceOptions
 	reloadToken   string // asked of those who ask for a reload over HTTP; "": only this machine may
 }
@@ -87,6 +88,7 @@ func (o *workerOptions) register(flags *pflag.FlagSet, bundles ...string) {
 	flags.DurationVar(&o.propagation, "propagation-error", 0, "standard deviation of an arrival time by the path (default: by band)")
 	flags.StringToStringVar(&o.perNetwork, "network-propagation-error", nil, "the same for single networks, such as dcf=20us,city=1us")
 	flags.DurationVar(&o.Grace, "grace", o.Grace, "how long a stop waits for the captures in hand")
+	o.meeting.register(flags)
 	o.topology.register(flags)
 	o.traces.register(flags)
 }
@@ -109,6 +111,9 @@ func (o *workerOptions) settle() error {
 		return err
 	}
 	if err := o.models.settle(); err != nil {
+		return err
+	}
+	if err := o.meeting.settle(); err != nil {
 		return err
 	}
 	if most := o.topology.maxAckPending; most < o.Lanes {

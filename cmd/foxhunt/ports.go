@@ -56,8 +56,8 @@ func (p publisher) FixOf(ctx context.Context, subject, captureID string, stored 
 	return fix, true, nil
 }
 
-func (p publisher) PublishFix(ctx context.Context, subject, id, contentType string, body []byte) (kept uint64, err error) {
-	stored, err := p.Conn.PublishFix(ctx, subject, id, contentType, body)
+func (p publisher) PublishFix(ctx context.Context, subject, id, contentType string, body []byte, captures []string) (kept uint64, err error) {
+	stored, err := p.Conn.PublishFix(ctx, subject, id, contentType, body, captures...)
 	if err != nil || !stored.Duplicate {
 		return 0, err
 	}

@@ -49,7 +49,8 @@ func newPublish() *cobra.Command {
 
 With --bundle, recordings that several receivers made at the same time become one capture, cut to their
 common time span. Without it, each recording is published alone, in pieces of --length: captures of one receiver,
-which the default model cannot locate and answers with dead letters, too_few_receivers.
+which meet those of other stations by their times (docs/meeting.md). Pieces that meet nobody are dead letters,
+too_few_receivers.
 
 Recordings are KiwiSDR wav files with GNSS times; SigMF (.sigmf-meta, .sigmf-data or .sigmf); other wav files; and raw
 IQ, which needs --format and --rate. A
@@ -154,8 +155,8 @@ func (o *publishOptions) publishAll(ctx context.Context, conn *jetstream.Conn, c
 		return fmt.Errorf("%d of %d captures were not stored: %w", total-stored, total, worst)
 	}
 	if len(captures[0].Receivers) == 1 {
-		fmt.Fprintln(log, "Captures of one receiver cannot be located: the default model answers each with a dead letter, "+
-			"too_few_receivers. --bundle makes one capture of several receivers' recordings.")
+		fmt.Fprintln(log, "Each capture waits some seconds for those of other stations of its network, and is a dead letter, "+
+			"too_few_receivers, if none come. --bundle makes one capture of several receivers' recordings.")
 	}
 	return nil
 }
@@ -182,6 +183,10 @@ func (o *publishOptions) captures(arguments []string, log io.Writer) ([]*message
 	if o.network == "" {
 		return nil, errors.New("network is missing; want for example --network dcf")
 	}
+	stations, missing := station.LoadStations(o.stations)
+	if missing != nil && (o.stations != defaultStations || !errors.Is(missing, fs.ErrNotExist)) {
+		return nil, missing
+	}
 	defaults, err := o.defaults()
 	if err != nil {
 		return nil, err
@@ -190,10 +195,14 @@ func (o *publishOptions) captures(arguments []string, log io.Writer) ([]*message
 	if err != nil {
 		return nil, err
 	}
-	stations, err := o.loadStations(recordings)
-	if err != nil {
-		return nil, err
+	if missing != nil && slices.ContainsFunc(recordings, func(r *station.Recording) bool { return r.Place == nil }) {
+		return nil, missing // recordings that all say where they were made need no stations file
 	}
+	return o.cut(recordings, stations)
+}
+
+// cut makes captures of recordings.
+func (o *publishOptions) cut(recordings []*station.Recording, stations station.Stations) ([]*messages.Capture, error) {
 	if o.bundle != "" {
 		capture, err := station.Bundle(recordings, stations, o.cutting)
 		return []*messages.Capture{capture}, err
@@ -207,17 +216,6 @@ func (o *publishOptions) captures(arguments []string, log io.Writer) ([]*message
 		all = append(all, captures...)
 	}
 	return all, nil
-}
-
-// loadStations reads the stations file, which need not be there if nobody named it and the recordings themselves say where they
-// were made.
-func (o *publishOptions) loadStations(recordings []*station.Recording) (station.Stations, error) {
-	stations, err := station.LoadStations(o.stations)
-	placeless := slices.ContainsFunc(recordings, func(r *station.Recording) bool { return r.Place == nil })
-	if errors.Is(err, fs.ErrNotExist) && o.stations == defaultStations && !placeless {
-		return nil, nil
-	}
-	return stations, err
 }
 
 // defaults say of all recordings what their arguments do not.

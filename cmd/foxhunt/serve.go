@@ -25,6 +25,7 @@ type workerProcess struct {
 	conn     *jetstream.Conn
 	topology jetstream.Topology
 	cache    cache.Cache // nil: none
+	meetings *jetstream.Meetings
 	worker   *worker.Worker
 	models   *serving.Manager
 	answers  *workerAnswers
@@ -40,6 +41,7 @@ func newWorkerProcess(ctx context.Context, h *httpServer, conn *jetstream.Conn, 
 	for _, step := range []func() error{
 		func() error { return p.ensure(ctx) },
 		func() error { return p.openCache(ctx) },
+		func() error { return p.openTable(ctx) },
 		p.newWorker,
 		func() error { return p.newManager(runtime) },
 		p.answer,
@@ -174,6 +176,9 @@ func (p *workerProcess) close() {
 	}
 	if p.models != nil {
 		p.models.Close()
+	}
+	if p.meetings != nil {
+		p.meetings.Close()
 	}
 	if p.cache != nil {
 		if err := p.cache.Close(); err != nil {
