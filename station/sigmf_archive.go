@@ -37,19 +37,11 @@ func openArchive(file string, o Options) (*Recording, error) {
 
 func readArchive(f io.ReadSeeker, size int64, archive string, o Options) (*Recording, error) {
 	a := archiveReader{file: f, size: size, name: archive}
-	var metas []string
-	if err := a.each(func(name string, _ *tar.Reader) error {
-		if path.Ext(name) == sigmfMetaExt {
-			metas = append(metas, name)
-		}
-		return nil
-	}); err != nil {
+	metaName, err := a.metaName()
+	if err != nil {
 		return nil, err
 	}
-	if len(metas) != 1 {
-		return nil, refuse(CodeBadSigMF, "%s holds %d recordings; want one: unpack it with tar and name them", archive, len(metas))
-	}
-	text, err := a.read(metas[0], maxMetaBytes)
+	text, err := a.read(metaName, maxMetaBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -57,17 +49,17 @@ func readArchive(f io.ReadSeeker, size int64, archive string, o Options) (*Recor
 	if err != nil {
 		return nil, err
 	}
-	samples, err := m.dataset(path.Base(metas[0]))
+	samples, err := m.dataset(path.Base(metaName))
 	if err != nil {
 		return nil, err
 	}
-	data, err := a.read(path.Join(path.Dir(metas[0]), samples), MaxFileBytes)
+	data, err := a.read(path.Join(path.Dir(metaName), samples), MaxFileBytes)
 	if err != nil {
 		return nil, err
 	}
 	r, err := m.recording(data, archive, o)
 	if err == nil && r.Station == "" { // the recording's name says more than the archive's, which may have been given another
-		r.Station = stationNamed(path.Base(metas[0]))
+		r.Station = stationNamed(path.Base(metaName))
 	}
 	return r, err
 }
@@ -77,6 +69,24 @@ type archiveReader struct {
 	file io.ReadSeeker
 	size int64 // of the file
 	name string
+}
+
+// metaName is the name of the archive's only metadata.
+func (a *archiveReader) metaName() (string, error) {
+	var names []string
+	err := a.each(func(name string, _ *tar.Reader) error {
+		if path.Ext(name) == sigmfMetaExt {
+			names = append(names, name)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return "", err
+	case len(names) != 1:
+		return "", refuse(CodeBadSigMF, "%s holds %d recordings; want one: unpack it with tar and name them", a.name, len(names))
+	}
+	return names[0], nil
 }
 
 // each calls visit for the files in the archive, none of which may say that it is larger than the archive.

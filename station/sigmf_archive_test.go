@@ -111,10 +111,25 @@ func TestSigMFArchiveRefusals(t *testing.T) {
 	wantCode(t, err, CodeTooLarge, "more than 16777216 bytes")
 }
 
+// FuzzSigMFArchive reads archives of two files in which one byte is another and after which something is cut off.
 func FuzzSigMFArchive(f *testing.F) {
-	f.Add(tarOf(f, entry{"B.sigmf-data", make([]byte, 40), 0}, entry{"B.sigmf-meta", archiveMeta(f, nil), 0}))
-	f.Add(tarOf(f, entry{"B.sigmf-data", nil, tar.TypeLink}, entry{"B.sigmf-meta", archiveMeta(f, object{"core:dataset": "x"}), 0}))
-	f.Fuzz(func(t *testing.T, file []byte) {
+	f.Add("x/B.sigmf-meta", archiveMeta(f, nil), "x/B.sigmf-data", make([]byte, 40), 0, byte(0), 0)
+	f.Add("B.sigmf-meta", archiveMeta(f, object{"core:dataset": "x"}), "./x", make([]byte, 600), 156, byte('S'), 1024)
+	f.Fuzz(func(t *testing.T, metaName string, meta []byte, dataName string, data []byte, at int, other byte, cut int) {
+		var buffer bytes.Buffer
+		w := tar.NewWriter(&buffer)
+		for name, content := range map[string][]byte{metaName: meta, dataName: data} {
+			if w.WriteHeader(&tar.Header{Name: name, Size: int64(len(content))}) != nil {
+				return
+			}
+			w.Write(content)
+		}
+		w.Close()
+		file := buffer.Bytes()
+		if at > 0 && at < len(file) {
+			file[at] = other
+		}
+		file = file[:len(file)-min(max(cut, 0), len(file))]
 		r, err := readArchive(bytes.NewReader(file), int64(len(file)), "x.sigmf", Options{})
 		if err == nil && (r.Samples() == 0 || len(r.IQ) > len(file)) {
 			t.Fatalf("%d bytes of samples from an archive of %d", len(r.IQ), len(file))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -69,13 +70,25 @@ func (o *fetchOptions) settle(args []string) ([]uint64, jetstream.DeadFilter, er
 		return nil, f.DeadFilter, fmt.Errorf("last is %d; want 1 or more", o.last)
 	case o.last > 0 && len(args) > 0:
 		return nil, f.DeadFilter, errors.New("numbers and --last are both given; want one of them")
-	case !o.dead && (f.Reason != "" || f.Station != "" || f.older != 0 || f.newer != 0):
+	case o.dead:
+		o.choice.all = o.choice.all || o.last > 0 && f == (deadFilter{})
+		return o.choice.settle(args)
+	case f.Reason != "" || f.Station != "" || f.older != 0 || f.newer != 0:
 		return nil, f.DeadFilter, errors.New("reason, station, older and newer choose dead letters; add --dead, or choose by --subject or --last")
+	case len(args) > 0 && (o.choice.all || f.Subject != ""):
+		return nil, f.DeadFilter, errors.New("numbers and --subject or --all are both given; want one of them")
+	case len(args) == 0 && !o.choice.all && f.Subject == "" && o.last == 0:
+		return nil, f.DeadFilter, errors.New("no captures are chosen; want their numbers, --subject, --last or --all, or --dead and what dead letters")
 	}
-	if o.last > 0 && f == (deadFilter{}) {
-		o.choice.all = true
+	var sequences []uint64
+	for _, arg := range args {
+		sequence, err := strconv.ParseUint(arg, 10, 64)
+		if err != nil || sequence == 0 {
+			return nil, f.DeadFilter, fmt.Errorf("%.40q is no capture's number; foxhunt publish shows it as \"stored as\"", arg)
+		}
+		sequences = append(sequences, sequence)
 	}
-	return o.choice.settle(args)
+	return sequences, f.DeadFilter, nil
 }
 
 // fetchedCapture is a capture on its way to files.
