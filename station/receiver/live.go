@@ -56,6 +56,7 @@ type live struct {
 	size int // bytes a sample
 	line *timeline
 
+	base     time.Time // the monotonic clock is counted from here
 	first    time.Time // of this run: its first arrival
 	lastGood time.Time // the last arrival on time
 	least    time.Duration
@@ -76,6 +77,9 @@ func newLive(o Options) *live {
 
 // add takes bytes that arrived at a time. The error says that they come faster than any receiver takes samples.
 func (l *live) add(chunk []byte, at time.Time) error {
+	if l.base.IsZero() {
+		l.base = at
+	}
 	if l.first.IsZero() {
 		l.first, l.lastGood = at, at
 	}
@@ -88,7 +92,7 @@ func (l *live) add(chunk []byte, at time.Time) error {
 	if err := l.tooFast(at); err != nil {
 		return err
 	}
-	late := l.line.arrived(l.came, at)
+	late := l.line.arrived(l.came, at.Sub(l.base), at.UnixNano())
 	switch {
 	case late <= onTime:
 		l.lastGood, l.least = at, math.MaxInt64

@@ -55,8 +55,10 @@ type RTLTCP struct {
 	o       RTLOptions
 	live    *live
 	buffer  []byte
-	lastAt  time.Time // when something came last
-	skip    time.Time // what comes before is from before the last command
+	lastAt  time.Time     // when something came last
+	skip    time.Time     // what comes before is from before the last command
+	silence time.Duration // for which nothing comes from a server that is gone
+	pause   time.Duration // before the second attempt to connect
 
 	mu        sync.Mutex // guards what follows
 	conn      net.Conn   // nil: not connected
@@ -79,7 +81,8 @@ func NewRTLTCP(address string, o RTLOptions) (*RTLTCP, error) {
 	if !(o.Frequency <= math.MaxUint32) || math.Abs(o.TunerGain) > messages.MaxGain {
 		return nil, fmt.Errorf("rtl_tcp takes frequencies up to 4.29 GHz and gains within %d dB; these are %g Hz and %g dB", messages.MaxGain, o.Frequency, o.TunerGain)
 	}
-	return &RTLTCP{address: address, o: o, live: newLive(o.Options), buffer: make([]byte, readBytes), frequency: o.Frequency}, nil
+	return &RTLTCP{address: address, o: o, live: newLive(o.Options), buffer: make([]byte, readBytes), frequency: o.Frequency,
+		silence: silence, pause: firstPause}, nil
 }
 
 // Info says what comes.
@@ -96,7 +99,7 @@ func (r *RTLTCP) Info() Info {
 
 // reconnect connects, with growing pauses, until it succeeds or ctx ends. What is no rtl_tcp and never was is an error.
 func (r *RTLTCP) reconnect(ctx context.Context) error {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for pause := r.pause; ; pause = min(2*pause, lastPause) {
 		err := r.connect(ctx)
 		if err == nil || errors.Is(err, errNoRTL) && r.lastAt.IsZero() {
 			return err
@@ -254,12 +257,12 @@ func (r *RTLTCP) Read(ctx context.Context) (Block, error) {
 		if b, ok := r.live.block(); ok {
 			return b, nil
 		}
-		n, err := readBefore(ctx, conn, r.buffer, silence)
+		n, err := readBefore(ctx, conn, r.buffer, r.silence)
 		if err := r.took(r.buffer[:n], time.Now()); err != nil {
 			return Block{}, err
 		}
 		if err != nil && ctx.Err() == nil {
-			r.o.Log.Warn("lost the samples of rtl_tcp, connecting again", "address", r.address, "error", gone(err, silence))
+			r.o.Log.Warn("lost the samples of rtl_tcp, connecting again", "address", r.address, "error", gone(err, r.silence))
 			if err := r.Close(); err != nil {
 				r.o.Log.Debug("closing the connection to rtl_tcp", "error", err)
 			}

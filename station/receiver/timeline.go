@@ -32,8 +32,7 @@ type timeline struct {
 	prior  float64 // what the rate is taken for until it is measured: 1 + prior times the nominal period
 	trust  float64 // standard deviation of prior
 
-	base   time.Time     // where the monotonic clock is taken to begin
-	offset time.Duration // from monotonic to UTC: ns since the Unix epoch at base
+	offset int64 // from the monotonic clock to UTC, ns since the Unix epoch
 
 	points  []point // one each pointTime, the last still growing
 	from    float64 // where the last began, ns by the sample count
@@ -54,14 +53,10 @@ func (t *timeline) restart() {
 	t.scatter = float64(priorLate)
 }
 
-// arrived notes that the last of n samples of this run came at a time. It returns by how much that is later than the line, as
-// known before: negative where it is earlier.
-func (t *timeline) arrived(n int64, at time.Time) (late time.Duration) {
-	if t.base.IsZero() {
-		t.base = at
-	}
-	since := at.Sub(t.base)
-	t.offset = time.Duration(at.UnixNano()) - since
+// arrived notes that the last of n samples of this run came, at a time of the monotonic clock, when the system's said utc (ns
+// since the Unix epoch). It returns by how much that is later than the line, as known before: negative where it is earlier.
+func (t *timeline) arrived(n int64, since time.Duration, utc int64) (late time.Duration) {
+	t.offset = utc - int64(since)
 	p := point{samples: float64(n) * t.period}
 	p.late = float64(since) - p.samples
 	if len(t.points) == 0 {
@@ -148,7 +143,7 @@ func (t *timeline) rate() float64 { return 1e9 / (t.period * (1 + t.line.slope))
 // time is when sample n of this run was taken, ns since the Unix epoch, as far as arrivals tell.
 func (t *timeline) time(n int64) int64 {
 	samples := float64(n) * t.period
-	return int64(t.offset) + int64(math.Round(samples+t.at(samples)))
+	return t.offset + int64(math.Round(samples+t.at(samples)))
 }
 
 // lowerEdge is the edge of the points' lower convex hull over the middle of their samples; ok is false where there is none.
