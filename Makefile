@@ -39,14 +39,15 @@ python: ## bring the packages of Python for the tests into .cache/python
 	python3 -m venv $(PYTHON)
 	$(PYTHON)/bin/pip install --quiet --disable-pip-version-check -r messages/testdata/requirements.txt \
 		-r model/modeltest/requirements.txt -r gateway/testdata/requirements.txt -r examples/station/requirements.txt \
-		-r model/registry/testdata/requirements.txt -r deploy/testdata/requirements.txt
+		-r model/registry/testdata/requirements.txt -r deploy/testdata/requirements.txt \
+		-r station/testdata/requirements.txt
 
 node: ## bring the packages of the examples in JavaScript
 	npm ci --silent --prefix examples/dashboard
 	npm ci --silent --prefix examples/asyncapi
 
 unit: onnxruntime ## the tests, under the race detector
-	@test -n "$$FOXHUNT_PYTHON" || echo "FOXHUNT_PYTHON names no interpreter: the tests that check against msgpack, onnx and Schemathesis" \
+	@test -n "$$FOXHUNT_PYTHON" || echo "FOXHUNT_PYTHON names no interpreter: the tests that check against msgpack, onnx, SigMF and Schemathesis" \
 		"are skipped where python3 lacks them; 'make python' brings them"
 	go test -race -timeout 20m ./...
 
