@@ -77,7 +77,7 @@ Every flag has an environment variable: --http-listen is FOXHUNT_HTTP_LISTEN.`,
 		SilenceErrors:     true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return flagsFromEnvironment(cmd.Flags(), os.LookupEnv) },
 	}
-	root.AddCommand(newUp(), newWorker(), newGateway(), newPublish(), newStation(), newFetch(), newSimulate(), newWatch(), newEvaluate(), newLoadtest(), newCache(), newLag(), newDead(), newExporter(), newModel(), newNKey(), newDoctor(), newHealth())
+	root.AddCommand(newUp(), newWorker(), newGateway(), newPublish(), newStation(), newCapture(), newFetch(), newSimulate(), newWatch(), newEvaluate(), newLoadtest(), newCache(), newLag(), newDead(), newExporter(), newModel(), newNKey(), newDoctor(), newHealth())
 	return root
 }
 
