@@ -223,7 +223,7 @@ func (s *system) publish(t *testing.T, network, source, id string, data []byte) 
 	if id == "" {
 		id = fmt.Sprintf("%s-%d", source, time.Now().UnixNano())
 	}
-	if _, err := s.conn.PublishCapture(t.Context(), subject, id, data); err != nil {
+	if _, err := s.conn.PublishNumbered(t.Context(), subject, id, 1, data); err != nil {
 		t.Fatal(err)
 	}
 }
