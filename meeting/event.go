@@ -1,6 +1,7 @@
 package meeting
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -50,20 +51,42 @@ func (e *Event) Begun() int { return e.Entry().Begun - 1 }
 // Tries is how often work on it was begun, this time included.
 func (e *Event) Tries() int { return e.Entry().Tries }
 
-// change writes the entry changed, if nobody else has written: else ErrTaken.
+// change writes the entry changed, if nobody else has written it: else ErrTaken.
 func (e *Event) change(ctx context.Context, change func(*Entry)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	changed := e.entry.clone()
 	change(changed)
-	revision, err := e.table.store.Write(ctx, e.Key, changed.Encode(), e.revision)
+	for attempt := range mostConflicts {
+		revision, err := e.table.store.Write(ctx, e.Key, changed.Encode(), e.revision)
+		if err == nil {
+			e.entry, e.revision = changed, revision
+			return nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		if err := e.renew(ctx); err != nil {
+			return err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+	return errCrowded
+}
+
+// renew takes the revision of an entry that is as it was left: a slot's is that of its whole group, so that another slot's
+// makes a conflict, too. ErrTaken says that the entry is another one.
+func (e *Event) renew(ctx context.Context) error {
+	value, revision, err := e.table.store.Read(ctx, e.Key)
 	switch {
-	case errors.Is(err, ErrConflict):
-		return ErrTaken
 	case err != nil:
 		return err
+	case !bytes.Equal(value, e.entry.Encode()):
+		return ErrTaken
 	}
-	e.entry, e.revision = changed, revision
+	e.revision = revision
 	return nil
 }
 
