@@ -23,6 +23,9 @@ type stationOptions struct {
 	listen  string
 	spool   spool.Options
 	order   string
+
+	checking bool
+	asJSON   bool
 }
 
 func newStation() *cobra.Command {
@@ -53,6 +56,8 @@ Which samples become captures:
                        event, and meet others by their time
   --on-request         when somebody asks for them: foxhunt capture. With --every 0 an RTL-SDR is tuned for it, and back
 
+Whether receiver and clock are fit for time differences, and how good a fix they allow, says the same command with --check.
+
 Times. Recordings have their own. Live samples are timed by this machine's clock as they arrive: those that came earliest
 show the true rate and when samples were taken, but for a constant delay of the receiver, its driver and the network,
 which nobody can see from here. It is taken for --latency (10ms), with a standard deviation of --sigma (20ms): what each
@@ -69,6 +74,9 @@ many and which go first.`,
 			log, err := o.logs.logger()
 			if err != nil {
 				return err
+			}
+			if o.checking {
+				return o.check(cmd.Context(), args, cmd.InOrStdin(), cmd.OutOrStdout(), log)
 			}
 			return o.run(cmd.Context(), args, cmd.InOrStdin(), log)
 		},
@@ -88,6 +96,8 @@ func (o *stationOptions) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.spool.MaxAge, "spool-age", spool.DefaultMaxAge, "captures that waited longer are dropped")
 	flags.StringVar(&o.order, "spool-order", string(spool.OldestFirst), "which goes first after an outage: oldest or newest")
 	flags.StringVar(&o.listen, "listen", "", "address of the status page, /metrics, /livez and /readyz, such as 127.0.0.1:8090 (default: none)")
+	flags.BoolVar(&o.checking, "check", false, "watch the samples for ten seconds, the clock, and NATS if --nats is given; say whether they are fit for time differences, and end: with 1 if not")
+	flags.BoolVar(&o.asJSON, "json", false, "with --check: one JSON value")
 	o.nats.register(flags)
 	o.logs.register(flags)
 }

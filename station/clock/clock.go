@@ -36,6 +36,7 @@ const (
 const (
 	SourceKernel  = "kernel"  // esterror and maxerror
 	SourceDaemon  = "daemon"  // in time, but the daemon does not state its error
+	SourceStated  = "stated"  // its owner says so
 	SourceUnknown = "unknown" // nothing keeps the clock in time, or it cannot be read
 )
 
@@ -78,6 +79,11 @@ type Clock struct {
 func New() *Clock {
 	start := time.Now()
 	return &Clock{read: readKernel, now: func() time.Duration { return time.Since(start) }}
+}
+
+// Stated is a clock of which its owner says how good it is.
+func Stated(sigma time.Duration) Reading {
+	return Reading{Sigma: min(sigma, Unknown), Synchronized: true, Source: SourceStated}
 }
 
 // Read reads the system's clock once. A Clock that runs knows more.

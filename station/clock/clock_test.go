@@ -124,6 +124,16 @@ func TestPulse(t *testing.T) {
 	}
 }
 
+func TestStated(t *testing.T) {
+	t.Parallel()
+	if r := Stated(2 * time.Millisecond); r != (Reading{Sigma: 2 * time.Millisecond, Synchronized: true, Source: SourceStated}) {
+		t.Errorf("%+v", r)
+	}
+	if r := Stated(time.Hour); r.Sigma != Unknown {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	forbidden := errors.New("operation not permitted")

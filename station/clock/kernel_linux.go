@@ -16,9 +16,9 @@ func readKernel() (kernel, error) {
 	var tx unix.Timex
 	switch _, err := unix.Adjtimex(&tx); {
 	case errors.Is(err, unix.EPERM):
-		return kernel{}, fmt.Errorf("adjtimex: %w: the container's seccomp profile forbids even to read the clock's state; allow adjtimex, or state --sigma", err)
+		return kernel{}, fmt.Errorf("adjtimex: %w: the container's seccomp profile forbids even to read the clock's state; allow adjtimex, or state what you know (--clock)", err)
 	case errors.Is(err, unix.ENOSYS):
-		return kernel{}, fmt.Errorf("adjtimex: %w: this kernel does not tell the clock's state; state --sigma", err)
+		return kernel{}, fmt.Errorf("adjtimex: %w: this kernel does not tell the clock's state; state what you know (--clock)", err)
 	case err != nil:
 		return kernel{}, fmt.Errorf("adjtimex: %w", err)
 	}

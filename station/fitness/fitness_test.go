@@ -219,8 +219,8 @@ func TestUnfit(t *testing.T) {
 	if r := Judge(facts); r.Fit || !strings.Contains(finding(t, r, "clock").Text, "not permitted") {
 		t.Errorf("a clock that cannot be read: %+v", r)
 	}
-	facts.Stated = 300 * time.Nanosecond
-	if r := Judge(facts); !r.Fit || r.Sigma != 300 || !strings.HasPrefix(finding(t, r, "time_differences").Text, "yes, within 90 m at best") {
+	facts.ClockErr, facts.Clock = nil, clock.Stated(300*time.Nanosecond)
+	if r := Judge(facts); !r.Fit || !near(r.Sigma, math.Hypot(300, 200), 1) || !strings.HasPrefix(finding(t, r, "time_differences").Text, "yes, within 110 m at best") {
 		t.Errorf("stated by its owner: %+v", r)
 	}
 }

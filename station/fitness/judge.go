@@ -43,8 +43,7 @@ type Finding struct {
 type Facts struct {
 	Samples  Samples
 	Clock    clock.Reading
-	ClockErr error         // why the clock cannot be read
-	Stated   time.Duration // --sigma, in the place of what the clock says; 0: none
+	ClockErr error // why the clock cannot be read
 }
 
 // Report says whether a receiver is fit.
@@ -82,10 +81,7 @@ func (r *Report) settle() {
 
 // sigma is what captures state, in ns: what the receiver says of its samples' times, and the clock it measures them by.
 func (f *Facts) sigma() float64 {
-	switch {
-	case f.Stated > 0:
-		return float64(f.Stated)
-	case !f.Samples.live:
+	if !f.Samples.live {
 		return f.Samples.Sigma
 	}
 	return min(math.Hypot(f.Samples.Sigma, float64(f.Clock.Sigma)), float64(clock.Unknown))
@@ -153,21 +149,16 @@ func (f *Facts) noise(signal float64) Finding {
 func (f *Facts) clock() Finding {
 	switch c := f.Clock; {
 	case f.ClockErr != nil:
-		return Finding{"clock", f.unlessStated(Unfit), "not known: " + f.ClockErr.Error(), "state what you know of it: --sigma 100us"}
+		return Finding{"clock", Unfit, "not known: " + f.ClockErr.Error(), "state what you know of it: --clock 100us"}
 	case !c.Synchronized:
-		return Finding{"clock", f.unlessStated(Unfit), "nothing keeps this machine's clock in time", "run chrony (chronyc tracking), best with a GNSS receiver and its pulse a second"}
+		return Finding{"clock", Unfit, "nothing keeps this machine's clock in time", "run chrony (chronyc tracking), best with a GNSS receiver and its pulse a second"}
 	case c.Source == clock.SourceDaemon:
-		return Finding{"clock", f.unlessStated(Warning), fmt.Sprintf("kept in time, by how much its daemon does not say; taken for ±%v", c.Sigma), "run chrony in the place of systemd-timesyncd; or look again, as what it sets is known when it sets it next"}
+		return Finding{"clock", Warning, fmt.Sprintf("kept in time; how well is not said, and taken for ±%v", c.Sigma),
+			"run chrony in the place of systemd-timesyncd; under chrony, look again in some minutes: what it sets is known when it sets it next"}
+	case c.Source == clock.SourceStated:
+		return Finding{Code: "clock", Verdict: OK, Text: fmt.Sprintf("±%v, as you state", c.Sigma)}
 	}
-	return Finding{Code: "clock", Verdict: OK, Text: fmt.Sprintf("kept in time, off by %v, ±%v", f.Clock.Offset, f.Clock.Sigma)}
-}
-
-// unlessStated: where the owner says how good the time is, the clock's own word does not count.
-func (f *Facts) unlessStated(verdict string) string {
-	if f.Stated > 0 {
-		return OK
-	}
-	return verdict
+	return Finding{Code: "clock", Verdict: OK, Text: fmt.Sprintf("kept in time, ±%v", short(f.Clock.Sigma))}
 }
 
 func (f *Facts) time(sigma, metres float64) Finding {
@@ -183,7 +174,7 @@ func (f *Facts) time(sigma, metres float64) Finding {
 
 func mendTime(f *Facts) string {
 	if f.Samples.live && f.Samples.Sigma > float64(MostSigma) {
-		return "measure this receiver's delay on a transmitter whose place is known and state it: --latency, and what is left of its uncertainty: --sigma; a receiver with GNSS time needs neither"
+		return "measure this receiver's delay on a transmitter whose place is known, and state it: --latency, and what is left of its uncertainty: --sigma; recordings with GNSS time need neither"
 	}
 	return cmp.Or(f.clock().Mend, "a clock kept by GNSS")
 }
