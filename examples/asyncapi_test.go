@@ -21,16 +21,19 @@ func TestAsyncAPI(t *testing.T) {
 	for _, format := range []string{"json", "msgpack"} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
-			s := startServer(t, "all")
+			s := startServer(t, append(stationNames, "all")...)
 			wire := tap(t, s)
 			login := []string{"--nats", s.url, "--nats-nkey", s.key("all")}
-			worker := foxhunt.start(t, append(login, "worker", "--http-listen", "127.0.0.1:0", "--bundles", "*.*", "--fix-format", format, "--geojson")...)
+			worker := foxhunt.start(t, append(login, "worker", "--http-listen", "127.0.0.1:0", "--bundles", "*.*", "--networks", turin(t),
+				"--fix-format", format, "--geojson")...)
 			worker.says(t, `msg="worker ready"`)
-			wire.publish(t, "captures.turin.bundle", "no capture")
+			wire.publish(t, "captures.turin.superga", "no capture")
 			wire.publish(t, "captures.turin", "no capture's subject")
-			python.start(t, "station/station.py", "--nats", s.url, "--nkey", s.key("all"), "--count", "2", "--session", "s1").succeeds(t)
+			for _, station := range startStations(t, python, s, "--count", "2", "--session", "s1") {
+				station.succeeds(t)
+			}
 			foxhunt.start(t, append(login, "simulate", "--rate", "20")...) // until the test ends
-			kinds := map[string]int{"captures": 4, "fixes": 4, "dead": 1, "deadInvalid": 1, "truth": 2}
+			kinds := map[string]int{"captures": 10, "fixes": 4, "dead": 1, "deadInvalid": 1, "truth": 2}
 			lines := wire.until(t, func(subjects []string) bool {
 				return count(subjects, "fixes.") >= 5 && count(subjects, "dead.") >= 2 && count(subjects, "truth.") >= 2
 			})

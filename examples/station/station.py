@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""A station for foxhunt in Python: makes captures of IQ samples and publishes them to NATS JetStream.
+"""A station for foxhunt in Python: makes captures of what one receiver hears and publishes them to NATS JetStream.
 
     pip install -r requirements.txt
     foxhunt up &                          # a server and a worker
-    python station.py --count 5
+    first=$(($(date +%s) + 3))
+    for s in superga rivoli moncalieri venaria; do python station.py --station $s --start $first --count 5 & done; wait
 
-What hears the transmitter here is simulated: four receivers around Turin with clocks of their own. To send what your
-receivers heard, replace `hear` and keep `receiver`, `capture` and `publish`: they are all that a station needs to know
-of foxhunt. docs/wire.md draws the bytes, docs/messages.md tells what each key means.
+Each process is one station, knows of no other, and publishes on its own subject. All take a capture at every whole second of UTC
+and name its event after the frequency and that second: by this the workers bring together what belongs together.
+
+What hears the transmitter here is simulated: four places around Turin with clocks of their own. To send what your receiver
+heard, replace `hear` and keep `receiver`, `capture` and `publish`: they are all that a station needs to know of foxhunt.
+docs/wire.md draws the bytes, docs/messages.md tells what each key means.
 """
 
 import argparse
 import asyncio
+import datetime
 import secrets
 import ssl
 import sys
@@ -49,10 +54,11 @@ def receiver(station, place, t0_ns, iq, rate=RATE, sigma_ns=CLOCK_SIGMA * 1e9, g
     }
 
 
-def capture(receivers, frequency=FREQUENCY, session=""):
-    """A capture's id and its bytes. The id is random: nobody may be able to guess it."""
+def capture(heard, event, frequency=FREQUENCY, session=""):
+    """A capture's id and its bytes. The id is random: nobody may be able to guess it. Every station gives the same emission
+    the same event."""
     name = secrets.token_urlsafe(18)
-    body = {"v": 1, "id": name, "freq": float(frequency), "rx": receivers}
+    body = {"v": 1, "id": name, "event": event, "freq": float(frequency), "rx": [heard]}
     if session:
         body["session"] = session
     return name, msgpack.packb(body)
@@ -97,21 +103,26 @@ def ecef(place):
     return np.array([horizontal * np.cos(lon), horizontal * np.sin(lon), (n * (1 - e2) + place[2]) * np.sin(lat)])
 
 
-def hear(random):
-    """Four receivers hear the same 150 kHz of noise, each after the time light needs, and by a clock of its own."""
-    now = time.time_ns()
+def hear(station, tick, seed):
+    """What a station hears in the second that begins at tick (Unix time): 150 kHz of noise, after the time that light needs to
+    it, and by a clock of its own. The transmitter's noise follows from seed and tick, so that all stations hear the same."""
+    transmitter, own = np.random.default_rng([seed, tick]), np.random.default_rng()
     frequencies = np.fft.fftfreq(LENGTH, 1 / RATE)
-    spectrum = random.normal(size=LENGTH) + 1j * random.normal(size=LENGTH)
+    spectrum = transmitter.normal(size=LENGTH) + 1j * transmitter.normal(size=LENGTH)
     spectrum[np.abs(frequencies) > 75e3] = 0
-    for station, place in RECEIVERS.items():
-        began = now + int(random.integers(0, 100_000))  # receivers do not begin at the same nanosecond
-        path = np.linalg.norm(ecef(place) - ecef(TRANSMITTER)) / LIGHT
-        wrong = random.normal(scale=CLOCK_SIGMA)  # its clock is late by this much
-        delay = path - (began - now) * 1e-9 + wrong
-        iq = np.fft.ifft(spectrum * np.exp(-2j * np.pi * (frequencies * delay + FREQUENCY * path)))
-        iq /= 4 * np.std(iq)
-        iq += random.normal(scale=0.02, size=LENGTH) + 1j * random.normal(scale=0.02, size=LENGTH)
-        yield receiver(station, place, began, iq)
+    path = np.linalg.norm(ecef(RECEIVERS[station]) - ecef(TRANSMITTER)) / LIGHT
+    began = int(own.integers(0, 100_000))  # ns after the second: receivers do not begin at the same nanosecond
+    wrong = own.normal(scale=CLOCK_SIGMA)  # its clock is late by this much
+    delay = path - began * 1e-9 + wrong
+    iq = np.fft.ifft(spectrum * np.exp(-2j * np.pi * (frequencies * delay + FREQUENCY * path)))
+    iq /= 4 * np.std(iq)
+    iq += own.normal(scale=0.02, size=LENGTH) + 1j * own.normal(scale=0.02, size=LENGTH)
+    return receiver(station, RECEIVERS[station], tick * 1_000_000_000 + began, iq)
+
+
+async def until(tick):
+    """Waits until the samples of the second that begins at tick are all there."""
+    await asyncio.sleep(max(0, tick + LENGTH / RATE - time.time()))
 
 
 async def run(options):
@@ -121,12 +132,14 @@ async def run(options):
         max_reconnect_attempts=-1, reconnect_time_wait=1, error_cb=complain, pending_size=16 << 20,
     )
     try:
-        random = np.random.default_rng(options.seed)
-        subject = f"captures.{options.network}.{options.source}"
-        for _ in range(options.count):
-            name, body = capture(list(hear(random)), session=options.session)
+        subject = f"captures.{options.network}.{options.station}"
+        first = options.start or int(time.time()) + 1
+        for tick in range(first, first + options.count):
+            await until(tick)
+            event = f"{FREQUENCY:.0f}-{datetime.datetime.fromtimestamp(tick, datetime.timezone.utc):%Y%m%dT%H%M%SZ}"
+            name, body = capture(hear(options.station, tick, options.seed), event, session=options.session)
             stored = await publish(connection.jetstream(), subject, name, body)
-            print(f"{name} on {subject}: {len(body)} bytes, number {stored.seq} in {stored.stream}", flush=True)
+            print(f"{event} on {subject}: {len(body)} bytes, number {stored.seq} in {stored.stream}", flush=True)
     finally:
         await connection.close()
 
@@ -138,10 +151,11 @@ def main():
     parser.add_argument("--ca", help="the certificate authority's file, for tls:// servers")
     parser.add_argument("--inbox", default="_INBOX", help="prefix of the subjects for answers: _INBOX_NETWORK.STATION with deploy/nats")
     parser.add_argument("--network", default="turin")
-    parser.add_argument("--source", default="bundle", help="who publishes; workers' --bundles says who may speak for several receivers")
+    parser.add_argument("--station", default="superga", choices=RECEIVERS, help="which of the receivers this one is")
     parser.add_argument("--session", default="")
-    parser.add_argument("--count", type=int, default=1, help="captures to publish")
-    parser.add_argument("--seed", type=int, help="of the simulation")
+    parser.add_argument("--count", type=int, default=1, help="captures to publish, one a second")
+    parser.add_argument("--start", type=int, help="second of the first capture, Unix time; what is past is not waited for (default: the next)")
+    parser.add_argument("--seed", type=int, default=1, help="of the simulated transmitter; all stations need the same")
     try:
         asyncio.run(run(parser.parse_args()))
     except (nats.errors.Error, OSError, asyncio.TimeoutError) as error:
