@@ -36,7 +36,7 @@ func TestConsumer(t *testing.T) {
 	d.alterWorkers(t, func(c *js.ConsumerConfig) { c.MaxDeliver, c.MaxAckPending = -1, 8 })
 	all := examine(t, d.options())
 	all.want(t, "max_deliver", Error, "without end")
-	all.want(t, "ack_pending", Info, "8 captures", "not 8192")
+	all.want(t, "ack_pending", Info, "8 captures", "not 131072")
 
 	consumer := d.alterWorkers(t, func(c *js.ConsumerConfig) { c.MaxDeliver, c.MaxAckPending = 3, 8 })
 	for range 20 {

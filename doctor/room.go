@@ -14,7 +14,7 @@ func checkRoom(f *Facts) (all []Finding) {
 		return nil
 	}
 	worst := 0.0
-	for _, s := range f.Inventory.Value.Streams {
+	for _, s := range slices.Concat(f.Inventory.Value.Streams, f.Inventory.Value.Buckets) {
 		if s.Info == nil || s.Info.Config.MaxBytes <= 0 {
 			continue
 		}
@@ -44,7 +44,7 @@ func judgeRoom(f *Facts, s jetstream.StreamState, full float64) (Finding, bool) 
 		return finding(code, Warning, "%s is at %.0f %% of its %s: it drops what is older than %v, not %v", s.Name, 100*full, size(uint64(config.MaxBytes)), held, config.MaxAge).
 			mend("foxhunt worker --fixes-bytes N --dead-bytes N --apply, or a shorter --fixes-age and --dead-age"), true
 	}
-	if severity == OK {
+	if severity == OK || s.Name == f.Topology.Met.Name || s.Name == f.Topology.Heard.Name { // these may be full
 		return Finding{}, false
 	}
 	return finding(code, severity, "%s holds %d messages, %.0f %% of its %s", s.Name, state.Msgs, 100*full, size(uint64(config.MaxBytes))), true

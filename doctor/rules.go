@@ -83,7 +83,7 @@ func consumerRules() []Rule {
 			"foxhunt worker --ack-wait 30s --apply, or a faster model, or fewer --lanes"},
 		{"ack_pending", "May enough captures be with the workers at once?",
 			"At the consumer's max_ack_pending the server delivers nothing more, and workers stand idle.",
-			"foxhunt worker --max-ack-pending 8192 --apply"},
+			"foxhunt worker --max-ack-pending 131072 --apply"},
 		{"consumer_paused", "Is the consumer running?",
 			"A paused consumer delivers nothing; captures pile up until stations are refused.",
 			"nats consumer resume CAPTURES workers"},

@@ -14,7 +14,7 @@ import (
 func TestGoodStreams(t *testing.T) {
 	t.Parallel()
 	all := examine(t, deploy(t, good).options())
-	all.want(t, "stream_missing", OK, "11 streams")
+	all.want(t, "stream_missing", OK, "14 streams")
 	for _, code := range []string{"stream_config", "captures_retention", "duplicate_window", "replicas", "stream_room", "max_deliver", "ack_pending", "consumer_paused"} {
 		all.want(t, code, OK)
 	}

@@ -156,7 +156,43 @@ func (d *Delivery) Nak(delay time.Duration) error {
 		d.source.claims.decline(d.key()) // the consumer delivers it in its turn
 		return nil
 	}
+	return d.nak(reply, delay)
+}
+
+func (d *Delivery) nak(reply string, delay time.Duration) error {
+	if delay <= 0 { // with a delay of 0 the server would look for it when it next looks for all
+		return d.send(reply, "-NAK")
+	}
 	return d.send(reply, fmt.Sprintf(`-NAK {"delay": %d}`, delay.Nanoseconds()))
+}
+
+// Wait gives the capture back, to be delivered again after delay, because something is awaited that is no failure. Of many
+// captures it is far cheaper and more punctual than Nak, see waiting. If this process dies the capture comes again sooner or later
+// than that: after AckWait. One that was taken out of turn comes in its turn.
+func (d *Delivery) Wait(delay time.Duration) error {
+	s := d.source
+	if delay > s.AckWait() {
+		return d.Nak(delay)
+	}
+	if delay > s.AckWait()/2 { // too long to be sure that the server does not bring it before
+		err := d.InProgress()
+		if d.settle() == "" {
+			s.claims.decline(d.key())
+		}
+		return err
+	}
+	reply := d.settle()
+	if reply == "" {
+		s.claims.decline(d.key())
+		return nil
+	}
+	light := &Delivery{Subject: d.Subject, source: s} // without the data
+	s.waiting.add(delay, func(left time.Duration) {
+		if err := light.nak(reply, left); err != nil {
+			s.log.Debug("a capture that waited comes again after AckWait", "subject", light.Subject, "error", err)
+		}
+	})
+	return nil
 }
 
 // Term removes the capture from its stream for good. Publish its dead letter first.

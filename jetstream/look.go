@@ -15,6 +15,10 @@ type look struct {
 	soon    uint64            // sequence up to which it will have before long
 }
 
+// mostSoon bounds what the workers are taken to have had before long by how many they have now, among which there may be many that
+// wait for their companions.
+const mostSoon = 2048
+
 // look asks the server. It answers from an index in memory: 1,000 subjects cost it about a millisecond.
 func (s *Source) look(ctx context.Context) (look, error) {
 	seen := look{lags: map[string]uint64{}}
@@ -43,7 +47,7 @@ func (s *Source) look(ctx context.Context) (look, error) {
 		return seen, consumer.Err
 	}
 	seen.pending = consumer.Info.NumPending
-	seen.soon = consumer.Info.Delivered.Stream + uint64(consumer.Info.NumAckPending/4) // the workers have about a second's work
+	seen.soon = consumer.Info.Delivered.Stream + uint64(min(consumer.Info.NumAckPending/4, mostSoon)) // the workers have about a second's work
 	return seen, nil
 }
 

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"foxhunt/meeting"
@@ -17,6 +18,9 @@ type Meetings struct {
 	clock    serverClock
 	backlog  backlog
 	presence presence
+
+	cancel  context.CancelFunc
+	tidying sync.WaitGroup
 }
 
 var _ meeting.Store = (*Meetings)(nil)
@@ -32,11 +36,17 @@ func (c *Conn) Meetings(ctx context.Context, t Topology, ackWait time.Duration) 
 	if err := m.presence.start(ctx); err != nil {
 		return nil, err
 	}
+	ctx, m.cancel = context.WithCancel(context.Background())
+	m.tidying.Go(func() { m.keepTidy(ctx) })
 	return m, nil
 }
 
-// Close ends keeping the view of who is heard.
-func (m *Meetings) Close() { m.presence.stop() }
+// Close ends keeping the view of who is heard, and the buckets tidy.
+func (m *Meetings) Close() {
+	m.cancel()
+	m.tidying.Wait()
+	m.presence.stop()
+}
 
 // Now is the time by the server's clock, which is asked once a minute.
 func (m *Meetings) Now(ctx context.Context) (time.Time, error) { return m.clock.now(ctx) }

@@ -37,15 +37,16 @@ type Source struct {
 	made  time.Time // when the consumer was, as far as is known
 	pulls int       // pull requests sent; the last token of a pull's reply subject
 
-	ready  chan *Delivery // fetched, not handed out
-	inHand inHand         // fetched, not settled
-	claims claims
-	change chan struct{} // cap 1: the room has grown
-	quit   context.Context
-	stop   context.CancelFunc
-	ended  chan struct{}  // closed when the pulling goroutine is done
-	closed chan struct{}  // closed by Close
-	keeper sync.WaitGroup // of the goroutine that extends deadlines until then
+	ready   chan *Delivery // fetched, not handed out
+	inHand  inHand         // fetched, not settled
+	claims  claims
+	waiting waiting       // handed back to come again later
+	change  chan struct{} // cap 1: the room has grown
+	quit    context.Context
+	stop    context.CancelFunc
+	ended   chan struct{}  // closed when the pulling goroutine is done
+	closed  chan struct{}  // closed by Close
+	keeper  sync.WaitGroup // of the goroutine that extends deadlines until then
 
 	overtaking overtaking
 	largest    int // bytes of the largest capture with its headers
@@ -69,6 +70,7 @@ type SourceStats struct {
 	Interruptions uint64 // times pulling failed and was taken up again
 	Buffered      int    // captures fetched and not handed out at this moment
 	HeldBytes     int64  // bytes fetched and not settled at this moment
+	Waiting       int    // captures handed back by Wait that this process lets come again, at this moment
 }
 
 // Pull requests live for a second only: an open one cannot be withdrawn without losing what the server is just sending, so
@@ -202,6 +204,7 @@ func (s *Source) Close() {
 	s.closing.Do(func() {
 		close(s.closed)
 		s.keeper.Wait()
+		s.waiting.close()
 		for _, fetched := range []chan *Delivery{s.ready, s.overtaking.aside} {
 			for d := range fetched {
 				if err := d.Nak(0); err != nil {
@@ -217,6 +220,7 @@ func (s *Source) Stats() SourceStats {
 	return SourceStats{
 		Delivered: s.stats.delivered.Load(), Redelivered: s.stats.redelivered.Load(), Repeated: s.stats.repeated.Load(), Overtaken: s.stats.overtaken.Load(), Bytes: s.stats.bytes.Load(),
 		Interruptions: s.stats.interruptions.Load(), Buffered: len(s.ready) + len(s.overtaking.aside), HeldBytes: s.held.Load(),
+		Waiting: s.waiting.len(),
 	}
 }
 

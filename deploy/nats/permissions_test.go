@@ -100,6 +100,8 @@ func everything() []string {
 		"$JS.API.CONSUMER.CREATE.CAPTURES.x", "$JS.API.CONSUMER.DELETE.CAPTURES.workers", "$JS.ACK.CAPTURES.workers.1.1.1.1.0",
 		"$KV.foxhunt-claims.CAPTURES.1", "$SYS.REQ.SERVER.PING",
 		"$KV.foxhunt-rollout.plan", "$JS.API.STREAM.MSG.GET.KV_foxhunt-rollout", "$JS.API.DIRECT.GET.KV_foxhunt-rollout",
+		"$KV.foxhunt-meetings.dcf.e.1", "$KV.foxhunt-met.dcf.e.1", "$KV.foxhunt-heard.dcf.77500.HB9ODP", "$JS.API.STREAM.PURGE.KV_foxhunt-meetings",
+		"$JS.API.STREAM.MSG.GET.KV_foxhunt-meetings", "$JS.API.STREAM.MSG.GET.KV_foxhunt-met", "$JS.API.DIRECT.GET.KV_foxhunt-heard",
 		"$O.foxhunt-models.C.x", "$O.foxhunt-models.M.x", "$JS.API.DIRECT.GET.OBJ_foxhunt-models", "$JS.API.STREAM.MSG.GET.OBJ_foxhunt-models",
 		"events.model.loaded", "foxhunt.model.reload", "$SRV.PING", "requests.dcf"}
 }
@@ -119,7 +121,7 @@ func (s *site) testWorkerMayNot(t *testing.T) {
 		"$O.foxhunt-models.C.x", "$O.foxhunt-models.M.x", "$JS.API.STREAM.PURGE.OBJ_foxhunt-models", "$JS.API.STREAM.MSG.DELETE.OBJ_foxhunt-models",
 		"$JS.API.STREAM.DELETE.OBJ_foxhunt-models", "$JS.API.STREAM.PURGE.EVENTS", "$JS.API.DIRECT.GET.EVENTS", "$JS.API.CONSUMER.CREATE.EVENTS.x",
 		"events.x", "events.model.a.b", "foxhunt.model.reload", "$SRV.PING", "requests.dcf"},
-		[]string{">", "foxhunt.>", "$SRV.>", "captures.>", "events.>", "$O.>", "$KV.foxhunt-rollout.>", "fixes.>", "dead.>", "_INBOX.>", "_INBOX_exporter.>", "_INBOX_*.>", "$JS.EVENT.>", "$KV.>", "$SYS.>", "_R_.>"})
+		[]string{">", "foxhunt.>", "$SRV.>", "captures.>", "events.>", "$O.>", "$KV.foxhunt-rollout.>", "$KV.foxhunt-meetings.>", "$KV.foxhunt-met.>", "fixes.>", "dead.>", "_INBOX.>", "_INBOX_exporter.>", "_INBOX_*.>", "$JS.EVENT.>", "$KV.>", "$SYS.>", "_R_.>"})
 }
 
 func (s *site) testDashboardMayNot(t *testing.T) {

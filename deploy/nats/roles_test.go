@@ -36,8 +36,9 @@ func (s *site) testWorkerEnsures(t *testing.T) {
 	other.Workers.AckWait, other.Reaper.AckWait = time.Minute, time.Minute
 	other.Leases.TTL, other.Claims.TTL, other.Rollout.TTL = time.Minute, time.Minute, time.Hour
 	other.Events.MaxAge, other.Models.MaxAge = time.Hour, time.Hour
+	other.Meetings.TTL, other.Met.MaxAge, other.Heard.MaxAge = time.Hour, 10*time.Minute, 10*time.Minute
 	for _, topology := range []jetstream.Topology{other, jetstream.DefaultTopology()} {
-		if changed, err := c.Apply(within(t), topology); err != nil || len(changed) != 11 {
+		if changed, err := c.Apply(within(t), topology); err != nil || len(changed) != 14 {
 			t.Errorf("changed %v, %v", changed, err)
 		}
 	}
@@ -99,6 +100,7 @@ func (s *site) testWorker(t *testing.T) {
 	s.testOvertaking(t, source)
 	s.testReaping(t, c, source)
 	s.testWorkerModels(t, c)
+	s.testMeetings(t, c)
 }
 
 // testWorkerModels has a worker follow the plan and its models, stop a challenger, and tell of it.
