@@ -64,8 +64,8 @@ func NewSigMF(c *messages.Capture, i int, number uint64, from Taken) (*SigMF, er
 	if c.Truth != nil {
 		g.Truth = pointOf(c.Truth.Latitude, c.Truth.Longitude)
 	}
-	var err error
-	s.Meta, err = json.MarshalIndent(&m, "", "  ")
+	text, err := json.MarshalIndent(&m, "", "  ")
+	s.Meta = append(text, '\n')
 	return s, err
 }
 
@@ -137,7 +137,10 @@ func (s *SigMF) Write(folder string, archive, force bool) (string, error) {
 	if err := writeNew(data, s.Data, force); err != nil {
 		return data, err
 	}
-	return meta, writeNew(meta, s.Meta, force)
+	if err := writeNew(meta, s.Meta, force); err != nil {
+		return meta, errors.Join(err, os.Remove(data))
+	}
+	return meta, nil
 }
 
 func exists(path string) error {

@@ -104,13 +104,13 @@ func (o *fetchOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(o.folder, 0o755); err != nil {
-		return err
-	}
 	if err := o.open(cmd); err != nil {
 		return err
 	}
 	defer o.conn.Close()
+	if err := os.MkdirAll(o.folder, 0o755); err != nil {
+		return err
+	}
 	w := newFetchWriter(o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 	for f, err := range o.captures(cmd.Context(), sequences, filter) {
 		if err == nil {
