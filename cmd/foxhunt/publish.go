@@ -53,12 +53,12 @@ which meet those of other stations by their times (docs/meeting.md). Pieces that
 too_few_receivers.
 
 Recordings are KiwiSDR wav files with GNSS times; SigMF (.sigmf-meta, .sigmf-data or .sigmf); other wav files; and raw
-IQ, which needs --format and --rate. A
-file named time_frequency_station_iq, such as 20200813T065220Z_77500_HB9ODP_iq.wav, says its station and frequency
-(_iq may be missing). For any other file, STATION=FILE or --station, and --freq, say them.
+IQ, which needs --format and --rate. A file named time_frequency_station_iq, such as
+20200813T065220Z_77500_HB9ODP_iq.wav, says its station and frequency (_iq may be missing). For any other file,
+STATION=FILE or --station, and --freq, say them.
 
-SigMF files say what there is to say themselves, as far as they do, and those that foxhunt fetch wrote go as one capture as
-they were, unless --start or --length are given (docs/sigmf.md).
+SigMF files can say all of this themselves, also where the station stands. Those that foxhunt fetch wrote are published as
+they are, not cut again, unless --start or --length are given (docs/sigmf.md).
 
 All others but KiwiSDR's need the time of their first sample, as FILE@TIME or --t0. KiwiSDR's know it, but not the week:
 those that are not named so need --t0, too, right to three days. What an argument says goes before the flags, which
