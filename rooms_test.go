@@ -42,6 +42,7 @@ var rooms = map[string][]string{
 	"station/requests":          {"messages", "station/cutter", "golang.org/x/time"},
 	"station/fitness":           {"messages", "dsp", "station/receiver", "station/clock"},
 	"station/spool":             {"messages"},
+	"station/status":            {"station/spool"},
 	"sim":                       {"messages", "geo", "dsp"},
 	"meeting":                   {"messages", "github.com/goccy/go-yaml"},
 	"meeting/meetingtest":       {"meeting"},

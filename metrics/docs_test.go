@@ -41,6 +41,7 @@ func exercised(t *testing.T) *prometheus.Registry {
 	m.Serving("champion", &ServedModel{Name: "grid", Version: "1", Digest: "abc", Bytes: 1, Accuracy: &accuracy})
 	m.Failed("bad_model")
 	NewCache(registry, func() []CacheTier { return []CacheTier{{Tier: "memory", Available: true}} })
+	NewReceiver(registry, func() ReceiverState { return ReceiverState{Clock: true} })(time.Second)
 	g := NewGateway(registry)
 	g.InFlight(1)
 	g.Answered("/api/v1/inference/predict", 200, time.Second)
