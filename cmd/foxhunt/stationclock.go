@@ -33,12 +33,15 @@ func newStationClock(text string) (*stationClock, error) {
 }
 
 // sigma is the standard deviation of this machine's clock at this moment.
-func (c *stationClock) sigma() time.Duration {
+func (c *stationClock) sigma() time.Duration { return c.reading().Sigma }
+
+// reading is what is known of this machine's clock at this moment.
+func (c *stationClock) reading() clock.Reading {
 	if c.stated >= 0 {
-		return c.stated
+		return clock.Stated(c.stated)
 	}
 	reading, _ := c.system.Read() // what cannot be read is unknown, and said at the start
-	return reading.Sigma
+	return reading
 }
 
 // warn says at the start if nobody knows how good the clock is.

@@ -28,6 +28,7 @@ type stationProcess struct {
 	spool    *spool.Spool
 	clock    *stationClock
 	tuner    *tuner
+	status   stationStatus
 	log      *slog.Logger
 
 	cut  chan *messages.Capture         // to the spool, closed when no more will come
@@ -45,6 +46,10 @@ func (o *stationOptions) run(ctx context.Context, args []string, in io.Reader, l
 	}
 	defer p.close()
 	p.introduce()
+	if err := p.show(); err != nil {
+		return err
+	}
+	defer p.hide()
 	return p.run(ctx)
 }
 
@@ -69,6 +74,7 @@ func (o *stationOptions) process(args []string, in io.Reader, log *slog.Logger) 
 	}
 	p.tuner = newTuner(p.receiver, log)
 	o.spool.Network, o.spool.Station, o.spool.Order, o.spool.Log = o.network, p.who.ID, spool.Order(o.order), log
+	o.spool.Sent = p.status.sent
 	p.spool, err = spool.Open(o.spool)
 	return p, err
 }
@@ -172,6 +178,7 @@ func (p *stationProcess) keep(ctx context.Context) {
 			p.log.Error("a capture is lost, as it could not be spooled", "error", err)
 			continue
 		}
+		p.status.spooled(item, c)
 		rx := &c.Receivers[0]
 		p.log.Debug("spooled a capture", "sequence", item.Sequence, "event", c.Event, "t0", messages.Instant(rx.StartTime),
 			"seconds", seconds(c), "sigma", time.Duration(rx.ClockSigma), "bytes", len(item.Data), "id", c.ID)
