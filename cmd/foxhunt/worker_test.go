@@ -23,10 +23,10 @@ import (
 	"foxhunt/model/modeltest"
 )
 
-// TestWorker sends captures through one worker with default options and the default model.
+// TestWorker sends captures through one worker with default options, but for the window, and the default model.
 func TestWorker(t *testing.T) {
 	h := newHouse(t)
-	process, _ := h.startWorker(t)
+	process, _ := h.startWorker(t, "--window", "200ms")
 	t.Run("locates simulated emitters", func(t *testing.T) { testLocates(t, h) })
 	t.Run("takes 2 to 32 receivers", func(t *testing.T) { testReceivers(t, h) })
 	t.Run("remembers what it has seen", func(t *testing.T) { testCache(t, h) })
