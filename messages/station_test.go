@@ -18,3 +18,19 @@ func TestSequence(t *testing.T) {
 		t.Errorf("two headers are number %d, want the first, 7", got)
 	}
 }
+
+func TestTickEvent(t *testing.T) {
+	for _, c := range []struct {
+		frequency float64
+		tick      int64
+		want      string
+	}{
+		{77500, 1597301545_000000000, "77500-20200813T065225Z"},
+		{77499.6, 1597301545_250000000, "77500-20200813T065225.25Z"},
+		{2.4e9, 1, "2400000000-19700101T000000.000000001Z"},
+	} {
+		if got := TickEvent(c.frequency, c.tick); got != c.want {
+			t.Errorf("TickEvent(%g, %d) is %s, want %s", c.frequency, c.tick, got, c.want)
+		}
+	}
+}

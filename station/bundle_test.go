@@ -203,6 +203,11 @@ func TestSequenceDefaultAndStart(t *testing.T) {
 	if got, want := captures[0].StartTime(), 1_600_000_002*second; got != want {
 		t.Errorf("the first starts at %d, want %d", got, want)
 	}
+	for i, want := range []string{"77500-20200913T122642Z", "77500-20200913T122643Z", "77500-20200913T122644Z"} {
+		if got := captures[i].Event; got != want { // as a station on a schedule names them, so that they meet
+			t.Errorf("event %d is %q, want %q", i, got, want)
+		}
+	}
 }
 
 func TestSequenceRefusals(t *testing.T) {

@@ -11,8 +11,9 @@ const DefaultSequenceLength = time.Second
 
 // Sequence cuts one station's recording into captures of that receiver alone, o.Length each
 // (0 stands for DefaultSequenceLength). They begin at whole multiples of the length since the
-// Unix epoch, so that captures of different stations cover the same time; what lies before
-// the first and after the last is left out. A recording that is a capture's Part is one capture,
+// Unix epoch, and are named after that unless o names their event, so that captures of
+// different stations cover the same time and meet; what lies before the first and after the
+// last is left out. A recording that is a capture's Part is one capture,
 // unless o says how to cut it. The samples alias the recording. The error is a
 // *messages.Refusal.
 func Sequence(r *Recording, stations Stations, o CaptureOptions) ([]*messages.Capture, error) {
@@ -44,6 +45,9 @@ func Sequence(r *Recording, stations Stations, o CaptureOptions) ([]*messages.Ca
 	var captures []*messages.Capture
 	for from := (r.StartTime + int64(o.Start) + length - 1) / length * length; from+length <= end; from += length {
 		c := newCapture(frequency, o)
+		if c.Event == "" {
+			c.Event = messages.TickEvent(frequency, from)
+		}
 		c.Receivers = []messages.Receiver{r.receiver(station, from, from+length)}
 		if err := c.Validate(); err != nil {
 			return nil, err

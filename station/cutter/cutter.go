@@ -3,7 +3,6 @@ package cutter
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"sync"
 	"time"
 
@@ -204,19 +203,13 @@ func (c *Cutter) takeTicks() {
 		c.tick = last // the first time, or the clock was set back
 	}
 	for t := first; t <= last; t += every {
-		c.due = append(c.due, due{kind: &c.done.Scheduled, event: c.eventAt(t), from: t, to: t + int64(c.o.Schedule.Length)})
+		c.due = append(c.due, due{kind: &c.done.Scheduled, event: messages.TickEvent(now.frequency, t), from: t, to: t + int64(c.o.Schedule.Length)})
 	}
 	c.tick, c.ticking = max(c.tick, last), true
 }
 
 // floor is the last multiple of every up to t.
 func floor(t, every int64) int64 { return t - ((t%every)+every)%every }
-
-// eventAt names the capture that begins at a tick, alike at all stations that hear the same frequency on the same schedule.
-func (c *Cutter) eventAt(tick int64) string {
-	hertz := strconv.FormatFloat(math.Round(c.ring.now().frequency), 'f', -1, 64)
-	return hertz + "-" + time.Unix(0, tick).UTC().Format("20060102T150405.999999999Z")
-}
 
 // cut makes the captures that can be made now, and gives up those that cannot be made any more.
 func (c *Cutter) cut() (captures []*messages.Capture) {
