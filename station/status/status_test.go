@@ -65,7 +65,7 @@ func TestPage(t *testing.T) {
 	t.Parallel()
 	server := serve(t, well())
 	response, body := get(t, server.URL)
-	for _, want := range []string{"HB9ODP", "in dcf", "all is well", "-23.5 dBFS", "98.100000 MHz", "2.00 ppm", "500 KiB of 1 GiB", "p50 12 ms, p95 40 ms",
+	for _, want := range []string{"HB9ODP", "in dcf", "all is well", "-23.5 dBFS", "98.100000 MHz", "2.00 ppm", "500 KiB of 1 GiB", "<dd>12 ms</dd>", "<dd>40 ms</dd>", "<dd>3 µs</dd>",
 		"40 µs", "12:00:10 UTC, in 5 s", "361", "e&lt;1&gt;", "11 ms", "nats://n1:4222"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page does not say %q", want)
