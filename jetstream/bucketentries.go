@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
@@ -42,23 +43,28 @@ func (b *bucketEntries) last(ctx context.Context, subject string) (StreamMessage
 	return msg, nil
 }
 
-// read gives a key's value and revision; nil and the revision of the removal for one that was deleted, and nil and 0 for none.
+// read gives a key's value and revision; nil and the revision of the removal for one that was removed, and nil and 0 for none.
 func (b *bucketEntries) read(ctx context.Context, key string) (value []byte, revision uint64, err error) {
 	msg, err := b.last(ctx, b.subject(key))
-	if err != nil || msg.Sequence == 0 || msg.Header.Get("KV-Operation") != "" { // DEL or PURGE
+	if err != nil || isRemoved(msg) {
 		return nil, msg.Sequence, err
 	}
-	return slices.Concat([]byte{}, msg.Data), msg.Sequence, nil
+	return slices.Clone(msg.Data), msg.Sequence, nil
 }
+
+// isRemoved says whether a message of a bucket says that there is no entry. No entry here is empty.
+func isRemoved(m StreamMessage) bool { return len(m.Data) == 0 }
 
 // write writes a key's value if the last revision of within is still the one given, and returns the new one. within is the
 // key's own subject, or one with a wildcard that matches it.
 func (b *bucketEntries) write(ctx context.Context, key string, value []byte, within string, revision uint64) (uint64, error) {
+	return b.writeMessage(ctx, &nats.Msg{Subject: b.subject(key), Data: value, Header: nats.Header{}}, within, revision)
+}
+
+func (b *bucketEntries) writeMessage(ctx context.Context, msg *nats.Msg, within string, revision uint64) (uint64, error) {
 	attempt := rand.Text()
-	msg := &nats.Msg{Subject: b.subject(key), Data: value, Header: nats.Header{
-		writeHeader:                  {attempt},
-		js.ExpectedLastSubjSeqHeader: {strconv.FormatUint(revision, 10)},
-	}}
+	msg.Header.Set(writeHeader, attempt)
+	msg.Header.Set(js.ExpectedLastSubjSeqHeader, strconv.FormatUint(revision, 10))
 	if within != msg.Subject {
 		msg.Header.Set(groupHeader, within)
 	}
@@ -88,19 +94,17 @@ func (b *bucketEntries) publish(ctx context.Context, msg *nats.Msg) (sequence ui
 	}
 }
 
-// remove drops a key if its revision is still the one given. It leaves no marker, which would fill the bucket.
-func (b *bucketEntries) remove(ctx context.Context, key string, revision uint64) error {
-	var answer struct {
-		Purged uint64 `json:"purged"`
-	}
-	request := map[string]any{"filter": b.subject(key), "seq": revision + 1}
-	if err := b.conn.askAPI(ctx, "$JS.API.STREAM.PURGE."+b.stream(), request, &answer); err != nil {
-		return b.conn.explain(b.stream(), err)
-	}
-	if answer.Purged > 0 {
-		return nil
-	}
-	return meeting.ErrConflict
+// markerTTL is how long it is known that a key was removed.
+const markerTTL = time.Minute
+
+// remove drops a key if the last revision of within is still the one given. For a while a marker stands in its place, for two
+// reasons. A write that was meant for before the removal, and that hung in a connection or was tried again, would find no
+// entry, as it expects, and begin an event anew that is over. And nats-server 2.15, if it is killed, brings messages back
+// that were removed because a newer one took their place, once that one is gone.
+func (b *bucketEntries) remove(ctx context.Context, key, within string, revision uint64) error {
+	marker := &nats.Msg{Subject: b.subject(key), Header: nats.Header{"KV-Operation": {"DEL"}, js.MsgTTLHeader: {markerTTL.String()}}}
+	_, err := b.writeMessage(ctx, marker, within, revision)
+	return err
 }
 
 // put writes a key's value, whatever was there.

@@ -67,8 +67,11 @@ func TestMeetingEntries(t *testing.T) {
 	if err := m.Remove(ctx, key, second); err != nil {
 		t.Error(err)
 	}
-	if value, revision := read(); value != "" || revision != 0 {
+	if value, revision := read(); value != "" || revision <= second {
 		t.Errorf("it was removed, and %q at %d is read", value, revision)
+	}
+	if _, err := m.Write(ctx, key, []byte("one"), 0); !errors.Is(err, meeting.ErrConflict) {
+		t.Errorf("writing as before it was made and removed: %v", err)
 	}
 	if err := m.Remove(ctx, key, second); !errors.Is(err, meeting.ErrConflict) {
 		t.Errorf("removing what is gone: %v", err)
@@ -124,8 +127,18 @@ func TestMeetingGroups(t *testing.T) {
 	if err := m.Remove(ctx, next, two); err != nil {
 		t.Error(err)
 	}
-	if _, _, group := readGroup(); group != one {
-		t.Errorf("after the removal the group is at %d; want %d", group, one)
+	values, _, after := readGroup()
+	if values[1] != nil || after <= two {
+		t.Errorf("after the removal %q is read, and the group is at %d; want none, and a revision above %d", values[1], after, two)
+	}
+	if _, err := m.WriteInGroup(ctx, next, []byte("next"), 0, one); !errors.Is(err, meeting.ErrConflict) {
+		t.Errorf("writing as before what has been removed meanwhile: %v", err)
+	}
+	if err := m.Remove(ctx, here, two); err != nil { // another slot's revision is above
+		t.Errorf("removing an entry beside which another was written: %v", err)
+	}
+	if err := m.Remove(ctx, here, two); !errors.Is(err, meeting.ErrConflict) {
+		t.Errorf("removing what is removed: %v", err)
 	}
 }
 

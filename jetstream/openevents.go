@@ -2,6 +2,8 @@ package jetstream
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,11 +34,39 @@ func (m *Meetings) Write(ctx context.Context, key meeting.Key, value []byte, rev
 	return m.open.write(ctx, key.String(), value, within, revision)
 }
 
-// Remove drops an open event's entry if its revision is still the one given, else [meeting.ErrConflict], as also where it is
-// gone already.
+// Remove drops an open event's entry if nobody has written it since the revision given, else [meeting.ErrConflict], as also
+// where it is gone already.
 func (m *Meetings) Remove(ctx context.Context, key meeting.Key, revision uint64) error {
-	return m.open.remove(ctx, key.String(), revision)
+	own := m.open.subject(key.String())
+	if !key.IsSlot() {
+		return m.open.remove(ctx, key.String(), own, revision)
+	}
+	group, within := revision, m.groupSubject(key.Network, key.Group)
+	for {
+		err := m.open.remove(ctx, key.String(), within, group)
+		if !errors.Is(err, meeting.ErrConflict) {
+			return err
+		}
+		last, err := m.open.last(ctx, within) // before the entry is read
+		if err != nil {
+			return err
+		}
+		entry, err := m.open.last(ctx, own)
+		if err != nil {
+			return err
+		}
+		if entry.Sequence > revision || isRemoved(entry) {
+			return meeting.ErrConflict
+		}
+		group = last.Sequence
+		if !sleep(ctx, jitter(removePause)) {
+			return ctx.Err()
+		}
+	}
 }
+
+// removePause is how long a removal waits for others that write to slots of its group.
+const removePause = 5 * time.Millisecond
 
 // ReadGroup is Read for several names of one group of slots. The revision of each is the group's, which is read first: what
 // is written between that and the reading of the entries makes a write by it a conflict.

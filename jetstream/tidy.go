@@ -12,8 +12,7 @@ import (
 const tidyTime = time.Minute
 
 // keepTidy removes the open entries of events that ended, now and whenever the connection came back: a server that was killed
-// forgets some removals. nats-server 2.15 writes down that a message was removed when it was asked to, and not when a newer one
-// took its place: of an entry that was removed as a whole, the last version but one is there again.
+// may forget a removal, see bucketEntries.remove.
 func (m *Meetings) keepTidy(ctx context.Context) {
 	done := uint64(0)
 	for first := true; first || sleep(ctx, time.Second); first = false {

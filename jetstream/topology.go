@@ -141,6 +141,7 @@ func DefaultTopology() Topology {
 	t.Rollout.History = 64
 	t.Meetings = bucket(BucketMeetings, "events whose captures are coming together", 6*time.Hour)
 	t.Meetings.MaxBytes = 64 << 20
+	t.Meetings.LimitMarkerTTL = markerTTL // without it no message may say how long it is to live
 	newest := func(name, description string, ttl time.Duration, size int64) js.StreamConfig {
 		s := stream(bucketStream+name, description, bucketSubjects(name))
 		s.MaxMsgsPerSubject, s.MaxAge, s.MaxBytes = 1, ttl, size
