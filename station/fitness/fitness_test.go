@@ -149,6 +149,13 @@ func TestWatchFails(t *testing.T) {
 	if _, err := Watch(t.Context(), odd, time.Second); err == nil {
 		t.Error("a format that is none is watched")
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	stopped := newSource(receiver.KindRTLTCP, nothing)
+	stopped.fails = ctx.Err()
+	if _, err := Watch(ctx, stopped, time.Second); !errors.Is(err, context.Canceled) {
+		t.Errorf("a check that is interrupted: %v", err)
+	}
 	short := newSource(receiver.KindRTLTCP, nothing)
 	short.blocks = 3
 	if s, err := Watch(t.Context(), short, time.Minute); err != nil || s.Count != 3*4800 {

@@ -139,7 +139,7 @@ func (f *Facts) dc() Finding {
 
 func (f *Facts) noise(signal float64) Finding {
 	s := f.Samples
-	text := fmt.Sprintf("%s over the band, %.1f dB below the level", decibelText(s.Noise), s.Level-s.Noise)
+	text := fmt.Sprintf("%s over the band, %.1f dB below the level", decibelText(s.Noise), max(s.Level-s.Noise, 0))
 	if signal == 0 {
 		return Finding{"signal", Warning, text + "; no signal stands out of it", "look again while the transmitter is on; whether a station is fit does not rest on it"}
 	}

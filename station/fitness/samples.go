@@ -33,20 +33,38 @@ type Samples struct {
 	live bool
 }
 
-// Watch reads a receiver for so long a time of samples, or to its end.
+// patience is how much longer than their time samples may take to come.
+const patience = 15 * time.Second
+
+// Watch reads a receiver for so long a time of samples, or to its end; a live one whose samples take far longer is judged by those
+// that came.
 func Watch(ctx context.Context, r receiver.Receiver, d time.Duration) (Samples, error) {
+	limited, cancel := context.WithTimeout(ctx, d+patience)
+	defer cancel()
+	s, err := watch(limited, r, d)
+	if err == nil || ctx.Err() == nil && limited.Err() != nil {
+		if s.Count == 0 {
+			return s, fmt.Errorf("no samples came from %s", r.Info().Name)
+		}
+		return s, nil
+	}
+	return s, err
+}
+
+func watch(ctx context.Context, r receiver.Receiver, d time.Duration) (s Samples, err error) {
 	info := r.Info()
-	s := Samples{Kind: info.Kind, Format: string(info.Format), Nominal: info.SampleRate, live: info.Live()}
+	s = Samples{Kind: info.Kind, Format: string(info.Format), Nominal: info.SampleRate, live: info.Live()}
 	meter := receiver.NewMeter(info)
 	spectrum, err := newSpectrum(info)
 	if err != nil {
 		return s, err
 	}
 	clips := uint64(0)
+	defer func() { s.finish(clips, spectrum) }()
 	for s.Duration < d {
 		block, err := r.Read(ctx)
 		if errors.Is(err, io.EOF) {
-			break
+			return s, nil
 		}
 		if err != nil {
 			return s, err
@@ -60,13 +78,17 @@ func Watch(ctx context.Context, r receiver.Receiver, d time.Duration) (Samples, 
 		s.Rate, s.Sigma = seen.Rate, seen.Sigma
 		s.Duration = time.Duration(float64(seen.Samples) / info.SampleRate * float64(time.Second))
 	}
+	return s, nil
+}
+
+// finish tells what only all samples together show.
+func (s *Samples) finish(clips uint64, spectrum *spectrum) {
 	if s.Count == 0 {
-		return s, fmt.Errorf("no samples came from %s", info.Name)
+		return
 	}
 	s.Clipped = float64(clips) / float64(s.Count)
 	s.RateSD = s.Rate * rateError(s.Duration)
-	spectrum.tell(&s)
-	return s, nil
+	spectrum.tell(s)
 }
 
 // rateError is the standard deviation, in parts, of a rate measured by arrivals over so long, which scatter by some 2 ms, weighed
