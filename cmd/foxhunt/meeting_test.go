@@ -1,0 +1,175 @@
+package main
+
+import (
+	"maps"
+	"math"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"foxhunt/geo"
+	"foxhunt/messages"
+)
+
+// parts are a capture's receivers as captures of their own, by station.
+func parts(capture *messages.Capture, event string) map[string]*messages.Capture {
+	alone := map[string]*messages.Capture{}
+	for _, r := range capture.Receivers {
+		c := *capture
+		c.Event, c.Receivers = event, []messages.Receiver{r}
+		alone[r.Station] = &c
+	}
+	return alone
+}
+
+func stationsOf(alone map[string]*messages.Capture) []string { return slices.Sorted(maps.Keys(alone)) }
+
+// publishParts publishes each station's capture on the station's subject.
+func (h *house) publishParts(t *testing.T, network string, alone map[string]*messages.Capture) (ids map[string]string) {
+	t.Helper()
+	ids = map[string]string{}
+	for station, c := range alone {
+		h.publish(t, captureSubject(network, station), encode(t, c))
+		ids[station] = c.ID
+	}
+	return ids
+}
+
+// TestStationsMeet has stations publish alone what they heard, to two workers of the real thing.
+func TestStationsMeet(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	flags := []string{"--window", "500ms", "--min-receivers", "4"}
+	process, _ := h.startWorker(t, flags...)
+	h.startWorker(t, flags...)
+	for name, event := range map[string]string{"by their event": "an emission", "by their times": ""} {
+		capture, truth := simulated(t, 0, 1)
+		if event == "" {
+			capture, truth = simulated(t, 1, 2)
+		}
+		ids := h.publishParts(t, "demo", parts(capture, event))
+		checkMet(t, name, h.nextFix(t), event, ids, truth)
+	}
+	h.waitUntilEmpty(t)
+
+	capture, _ := simulated(t, 0, 3)
+	alone := parts(capture, "few")
+	one, late := stationsOf(alone)[0], alone[stationsOf(alone)[1]]
+	h.publishParts(t, "demo", map[string]*messages.Capture{one: alone[one]})
+	if letter := h.nextDead(t); letter.Reason != "too_few_receivers" {
+		t.Errorf("of an event with too few: %s %s", letter.Reason, letter.Sentence)
+	}
+	late.Event = "an emission"
+	h.publishParts(t, "demo", map[string]*messages.Capture{"Zzz": renamed(late, "Zzz")})
+	if letter := h.nextDead(t); letter.Reason != "late" {
+		t.Errorf("after the fix: %s %s", letter.Reason, letter.Sentence)
+	}
+	h.waitUntilEmpty(t)
+	if n, ok := metric(t, process.http.address(), `foxhunt_events_total{network="demo",outcome="partial"}`); ok && n > 2 {
+		t.Errorf("%v events were partial", n)
+	}
+}
+
+func renamed(c *messages.Capture, station string) *messages.Capture {
+	c.Receivers = slices.Clone(c.Receivers)
+	c.Receivers[0].Station = station
+	return c
+}
+
+// TestRosterIsWaitedFor: with a roster nobody waits for a window.
+func TestRosterIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	capture, truth := simulated(t, 0, 1)
+	alone := parts(capture, "")
+	h.startWorker(t, "--networks", rosterFile(t, "demo", alone))
+	ids := h.publishParts(t, "demo", alone)
+	checkMet(t, "a roster", h.nextFix(t), "", ids, truth)
+	h.waitUntilEmpty(t)
+}
+
+func checkMet(t *testing.T, name string, fix *messages.Fix, event string, ids map[string]string, truth *messages.Truth) {
+	t.Helper()
+	if fix.Source != messages.EventSource || fix.Event != event || len(fix.Receivers) != len(ids) {
+		t.Errorf("%s: a fix of %s, event %q, with %d receivers", name, fix.Source, fix.Event, len(fix.Receivers))
+	}
+	for _, r := range fix.Receivers {
+		if ids[r.Station] != r.CaptureID {
+			t.Errorf("%s: %s has capture %s, want %s", name, r.Station, r.CaptureID, ids[r.Station])
+		}
+	}
+	there := geo.Position{Latitude: truth.Latitude, Longitude: truth.Longitude}
+	east, north := geo.Offset(geo.Position{Latitude: fix.Position.Latitude, Longitude: fix.Position.Longitude}, there)
+	if off := math.Hypot(east, north); off > 1.5*fix.Uncertainty.SemiMajor {
+		t.Errorf("%s: the fix is %.0f m off, the ellipse %.0f m long", name, off, fix.Uncertainty.SemiMajor)
+	}
+}
+
+// TestGatewayEvent: samples that state an event meet, each request has the fix, and each capture's id finds it later.
+func TestGatewayEvent(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	capture, _ := simulated(t, 0, 1)
+	alone := parts(capture, "over HTTP")
+	h.startWorker(t, "--window", "10m", "--networks", rosterFile(t, "demo", alone))
+	g := h.startGateway(t)
+	var mu sync.Mutex
+	var asking sync.WaitGroup
+	answers := map[string]*answer{}
+	for station, c := range alone {
+		asking.Go(func() {
+			request := jsonOf(t, c)
+			a := g.predict(t, request)
+			mu.Lock()
+			defer mu.Unlock()
+			answers[station] = a
+		})
+	}
+	asking.Wait()
+	ids := map[string]bool{}
+	for station, a := range answers {
+		if a.status != http.StatusOK || len(a.Fix.Receivers) != len(alone) {
+			t.Fatalf("%s: %d %s", station, a.status, a.body)
+		}
+		ids[a.Fix.CaptureID] = true
+	}
+	if len(ids) != 1 {
+		t.Errorf("the answers are of fixes %v", ids)
+	}
+	for _, r := range answers[stationsOf(alone)[0]].Fix.Receivers {
+		a := g.ask(t, http.MethodGet, "/api/v1/fixes/"+r.CaptureID+"?network=demo&source="+r.Station, "", nil)
+		if a.status != http.StatusOK || !ids[a.Fix.CaptureID] {
+			t.Errorf("the fix of %s's capture: %d %s", r.Station, a.status, a.body)
+		}
+	}
+}
+
+// rosterFile has the stations of a network.
+func rosterFile(t *testing.T, network string, alone map[string]*messages.Capture) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "networks.yaml")
+	writeFile(t, file, []byte(network+": {window: 10m, stations: ["+strings.Join(stationsOf(alone), ", ")+"]}\n"))
+	return file
+}
+
+func TestMeetingOptions(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "networks.yaml")
+	writeFile(t, file, []byte("dcf: {windows: 5s}\n"))
+	for words, args := range map[string][]string{
+		"guard is 5s":        {"--guard", "5s"},
+		"window is 0s":       {"--window", "0s"},
+		"min_receivers is 1": {"--min-receivers", "1"},
+		"windows":            {"--networks", file},
+		"networks: open":     {"--networks", file + "x"},
+		"slot is 1ns":        {"--slot", "1ns"},
+	} {
+		_, err := command(t.Context(), append([]string{"worker", "--nats", "nats://127.0.0.1:1"}, args...)...)
+		if err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%v: %v; want %q", args, err, words)
+		}
+	}
+}
