@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,11 +34,15 @@ func TestAsyncAPI(t *testing.T) {
 			for _, station := range startStations(t, python, s, "--count", "2", "--session", "s1") {
 				station.succeeds(t)
 			}
+			foxhunt.start(t, append(login, spoolOne(t)...)...).succeeds(t)
 			foxhunt.start(t, append(login, "simulate", "--rate", "20")...) // until the test ends
 			kinds := map[string]int{"captures": 10, "fixes": 4, "dead": 1, "deadInvalid": 1, "truth": 2}
 			lines := wire.until(t, func(subjects []string) bool {
 				return count(subjects, "fixes.") >= 5 && count(subjects, "dead.") >= 2 && count(subjects, "truth.") >= 2
 			})
+			if !bytes.Contains(lines, []byte(`"Foxhunt-Sequence":"1"`)) {
+				t.Error("no capture has a number")
+			}
 			said, err := validate(node, lines)
 			if err != nil {
 				t.Fatalf("%v\n%s", err, said)
@@ -48,6 +54,17 @@ func TestAsyncAPI(t *testing.T) {
 			}
 		})
 	}
+}
+
+// spoolOne has foxhunt station publish a recording of a second and a half, which numbers its one capture.
+func spoolOne(t *testing.T) (args []string) {
+	t.Helper()
+	recording := filepath.Join(t.TempDir(), "recording.raw")
+	if err := os.WriteFile(recording, bytes.Repeat([]byte{100, 150}, 18_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"station", "--network", "alone", "--id", "A", "--lat", "45", "--lon", "7", "--format", "cu8", "--t0", "2026-01-01T00:00:00Z",
+		"--rate", "12000", "--freq", "1e6", "--every", "1s", "--length", "1s", "--sigma", "1us", "--spool", t.TempDir(), "A=" + recording}
 }
 
 // A message that is not as the document says is found.

@@ -32,10 +32,11 @@ func (l *lane) observeEvent(j *job) {
 	l.observer.EventFixed(len(j.fix.Receivers), time.Since(j.fix.Time.Time()))
 }
 
-// observeNumber tells the observer the number that a station gave its capture, if it did: once, at the first delivery.
+// observeNumber tells the observer the number that a station gave its capture, if it did: once, at the first delivery, and not
+// again where it is put back from the dead letters.
 func (l *lane) observeNumber(m Message) {
 	sequence := messages.Sequence(m.Header)
-	if sequence == 0 || m.NumDelivered > 1 {
+	if sequence == 0 || m.NumDelivered > 1 || len(m.Header[messages.ReplayOfHeader]) > 0 {
 		return
 	}
 	if network, source, err := messages.ParseSubject(m.Subject); err == nil {

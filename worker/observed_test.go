@@ -53,6 +53,8 @@ func TestNumbersAreObserved(t *testing.T) {
 	l.observeNumber(Message{Subject: "captures.dcf.HB9ODP", Header: numbered, NumDelivered: 1})
 	l.observeNumber(Message{Subject: "captures.dcf.HB9ODP", Header: numbered, NumDelivered: 2})
 	l.observeNumber(Message{Subject: "captures.dcf.HB9ODP", NumDelivered: 1})
+	replayed := map[string][]string{messages.SequenceHeader: {"42"}, messages.ReplayOfHeader: {"7"}}
+	l.observeNumber(Message{Subject: "captures.dcf.HB9ODP", Header: replayed, NumDelivered: 1})
 	l.observeNumber(Message{Subject: "captures.HB9ODP", Header: numbered, NumDelivered: 1})
 	if want := []string{"dcf HB9ODP 42"}; !slices.Equal(seen.received, want) {
 		t.Errorf("observed %q, want %q", seen.received, want)
