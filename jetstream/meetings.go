@@ -25,11 +25,14 @@ type Meetings struct {
 
 var _ meeting.Store = (*Meetings)(nil)
 
-// Meetings returns the events of t's buckets, which must be there. ackWait is the time after which the server delivers a
-// capture again; see [Source.AckWait]. It returns once it is known which stations were heard lately: without them events would
-// seem complete that are not.
-func (c *Conn) Meetings(ctx context.Context, t Topology, ackWait time.Duration) (*Meetings, error) {
-	m := &Meetings{conn: c, topology: t, ackWait: ackWait, open: bucketEntries{c, t.Meetings.Bucket}}
+// Meetings returns the events of t's buckets, which must be there, as must the workers' consumer. It returns once it is known
+// which stations were heard lately: without them events would seem complete that are not.
+func (c *Conn) Meetings(ctx context.Context, t Topology) (*Meetings, error) {
+	consumer, err := c.consumerInfo(ctx, t.Captures.Name, t.Workers.Durable)
+	if err != nil {
+		return nil, c.explain(t.Workers.Durable, err)
+	}
+	m := &Meetings{conn: c, topology: t, ackWait: consumer.Config.AckWait, open: bucketEntries{c, t.Meetings.Bucket}}
 	m.clock.ask = func(ctx context.Context) (time.Time, error) { return c.ServerTime(ctx, t) }
 	m.backlog = backlog{conn: c, topology: t}
 	m.presence = presence{conn: c, bucket: bucketOf(t.Heard.Name), lapse: t.Heard.MaxAge, now: m.clock.now}

@@ -16,7 +16,7 @@ import (
 
 func meetings(t testing.TB, c *jetstream.Conn, topo jetstream.Topology) *jetstream.Meetings {
 	t.Helper()
-	m, err := c.Meetings(within(t, 15*time.Second), topo, 30*time.Second)
+	m, err := c.Meetings(within(t, 15*time.Second), topo)
 	if err != nil {
 		t.Fatal(err)
 	}

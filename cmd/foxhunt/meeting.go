@@ -42,7 +42,7 @@ func (o *meetingOptions) settle() (err error) {
 
 // openTable lets captures meet.
 func (p *workerProcess) openTable(ctx context.Context) (err error) {
-	if p.meetings, err = p.conn.Meetings(ctx, p.topology, p.topology.Workers.AckWait); err != nil {
+	if p.meetings, err = p.conn.Meetings(ctx, p.topology); err != nil {
 		return err
 	}
 	p.options.Table = meeting.NewTable(p.meetings, p.options.meeting.networks)

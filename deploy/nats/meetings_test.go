@@ -14,7 +14,7 @@ import (
 func (s *site) testMeetings(t *testing.T, c *jetstream.Conn) {
 	topology := jetstream.DefaultTopology()
 	open := func(c *jetstream.Conn) *jetstream.Meetings {
-		m, err := c.Meetings(within(t), topology, topology.Workers.AckWait)
+		m, err := c.Meetings(within(t), topology)
 		if err != nil {
 			t.Fatal(err)
 		}
