@@ -35,10 +35,11 @@ func TestAsyncAPI(t *testing.T) {
 				station.succeeds(t)
 			}
 			foxhunt.start(t, append(login, spoolOne(t)...)...).succeeds(t)
+			requestOne(t, foxhunt, login)
 			foxhunt.start(t, append(login, "simulate", "--rate", "20")...) // until the test ends
-			kinds := map[string]int{"captures": 10, "fixes": 4, "dead": 1, "deadInvalid": 1, "truth": 2}
+			kinds := map[string]int{"captures": 10, "fixes": 4, "dead": 1, "deadInvalid": 1, "truth": 2, "requests": 2, "answers": 2}
 			lines := wire.until(t, func(subjects []string) bool {
-				return count(subjects, "fixes.") >= 5 && count(subjects, "dead.") >= 2 && count(subjects, "truth.") >= 2
+				return count(subjects, "fixes.") >= 5 && count(subjects, "dead.") >= 2 && count(subjects, "truth.") >= 2 && count(subjects, "_INBOX.") >= 2
 			})
 			if !bytes.Contains(lines, []byte(`"Foxhunt-Sequence":"1"`)) {
 				t.Error("no capture has a number")
@@ -65,6 +66,28 @@ func spoolOne(t *testing.T) (args []string) {
 	}
 	return []string{"station", "--network", "alone", "--id", "A", "--lat", "45", "--lon", "7", "--format", "cu8", "--t0", "2026-01-01T00:00:00Z",
 		"--rate", "12000", "--freq", "1e6", "--every", "1s", "--length", "1s", "--sigma", "1us", "--spool", t.TempDir(), "A=" + recording}
+}
+
+// requestOne has a station, which plays a recording of this minute at its pace, asked for a capture that it makes, and for one on
+// another frequency.
+func requestOne(t *testing.T, foxhunt program, login []string) {
+	t.Helper()
+	recording := filepath.Join(t.TempDir(), "now.raw")
+	if err := os.WriteFile(recording, bytes.Repeat([]byte{100, 150}, 60*12_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	foxhunt.start(t, append(login, "station", "--network", "asked", "--id", "A", "--lat", "45", "--lon", "7", "--format", "cu8",
+		"--t0", time.Now().UTC().Format(time.RFC3339Nano), "--rate", "12000", "--freq", "1e6", "--every", "0", "--on-request", "--realtime", "--sigma", "1us",
+		"--spool", t.TempDir(), "A="+recording)...)
+	ask := append(login, "capture", "--network", "asked", "--timeout", "500ms")
+	for deadline := time.Now().Add(patience); foxhunt.start(t, append(ask, "--freq", "1e6", "--length", "100ms")...).wait(t) != nil; {
+		if time.Now().After(deadline) { // until the station listens
+			t.Fatal("the station makes no capture")
+		}
+	}
+	if foxhunt.start(t, append(ask, "--freq", "2e6")...).wait(t) == nil {
+		t.Error("a station with a recording is on another frequency")
+	}
 }
 
 // A message that is not as the document says is found.
@@ -150,7 +173,8 @@ func (w wiretap) until(t *testing.T, enough func(subjects []string) bool) []byte
 		if err != nil {
 			t.Fatalf("%v; heard were %q", err, subjects)
 		}
-		if !slices.Contains([]string{"captures", "fixes", "dead", "truth"}, strings.Split(m.Subject, ".")[0]) || bytes.HasPrefix(m.Data, []byte("no capture")) && strings.HasPrefix(m.Subject, "captures.") {
+		answers := strings.HasPrefix(m.Subject, "_INBOX.") && bytes.Contains(m.Data, []byte(`"accepted":`))
+		if !answers && !slices.Contains([]string{"captures", "fixes", "dead", "truth", "requests"}, strings.Split(m.Subject, ".")[0]) || bytes.HasPrefix(m.Data, []byte("no capture")) && strings.HasPrefix(m.Subject, "captures.") {
 			continue
 		}
 		subjects = append(subjects, m.Subject)
