@@ -6,9 +6,10 @@ import (
 	"testing"
 )
 
-// TestMain lets the tests' program stand in for foxhunt where that runs itself: to check a model in a process of its own.
+// TestMain lets the tests' program stand in for foxhunt: where that runs itself, to check a model in a process of its own, and
+// for stations, of which tests run many.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && slices.Equal(os.Args[1:3], []string{"model", "check"}) {
+	if len(os.Args) > 2 && (slices.Equal(os.Args[1:3], []string{"model", "check"}) || os.Args[1] == "station") {
 		main()
 		os.Exit(0)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"math"
 	"time"
 
 	"foxhunt/jetstream"
@@ -31,13 +32,13 @@ func (p *stationProcess) hearRequests(ctx context.Context, conn *jetstream.Conn)
 // canDo is what the receiver can do for a request. One that has captures to make by itself is not tuned away from them.
 func (p *stationProcess) canDo() requests.Receiver {
 	info := p.receiver.Info()
-	sigma := p.o.source.sigma
+	sigma := p.cutter.Meter().Read().Sigma
 	if info.Live() {
-		sigma += p.clock.sigma()
+		sigma = math.Hypot(sigma, float64(p.clock.sigma()))
 	}
 	return requests.Receiver{
 		Frequency: p.tuner.home, Tunable: info.Tuning > 0 && p.o.cut.every == 0 && p.o.cut.level == "", Tuning: info.Tuning,
-		SampleRate: info.SampleRate, SampleBytes: info.Format.BytesPerSample(), Keep: p.cutter.Kept(), ClockSigma: sigma,
+		SampleRate: info.SampleRate, SampleBytes: info.Format.BytesPerSample(), Keep: p.cutter.Kept(), ClockSigma: time.Duration(sigma),
 	}
 }
 
