@@ -27,6 +27,7 @@ type EmbeddedOptions struct {
 	StoreDir   string       // JetStream's files; one server at a time
 	Listen     string       // host:port on this machine; port 0 takes a free one; no host means 127.0.0.1; empty: no port at all, in-process only
 	MaxPayload int          // bytes; default MaxPayload
+	MaxStore   int64        // bytes that all streams may set aside together; default three quarters of what the disk has free
 	SyncAlways bool         // fsync before a message is acknowledged: survives a power cut, at a price in messages per second
 	Log        *slog.Logger // default: slog.Default()
 }
@@ -97,7 +98,10 @@ func (o EmbeddedOptions) serverOptions() (*server.Options, error) {
 		StoreDir:   o.StoreDir,
 		SyncAlways: o.SyncAlways,
 		MaxPayload: int32(o.MaxPayload),
-		NoSigs:     true, // signals are the program's, not the server's
+
+		JetStreamMaxStore: o.MaxStore,
+
+		NoSigs: true, // signals are the program's, not the server's
 	}
 	if o.Listen == "" {
 		opts.DontListen = true

@@ -246,6 +246,17 @@ func (c *Conn) replaceConsumer(ctx context.Context, stream string, want, live js
 	return errors.Join(err, create(live)) // such as a filter that overlaps with another consumer's
 }
 
+// leastBucket is the least a bucket is made with, where the streams have left no room for more.
+const leastBucket = 1 << 20
+
+// roomInBucket is roomFor for a bucket.
+func roomInBucket(want, live js.KeyValueConfig) js.KeyValueConfig {
+	if live.MaxBytes > 0 && live.MaxBytes < want.MaxBytes {
+		want.MaxBytes = live.MaxBytes
+	}
+	return want
+}
+
 func (c *Conn) ensureBucket(ctx context.Context, want js.KeyValueConfig, change bool) ([]Difference, error) {
 	do := func(call func(context.Context) (js.KeyValue, error)) (js.KeyValue, error) {
 		return manage(ctx, c, bucketStream+want.Bucket, call)
@@ -253,7 +264,13 @@ func (c *Conn) ensureBucket(ctx context.Context, want js.KeyValueConfig, change 
 	find := func(ctx context.Context) (js.KeyValue, error) { return c.js.KeyValue(ctx, want.Bucket) }
 	live, err := do(find)
 	if errors.Is(err, js.ErrBucketNotFound) {
-		live, err = do(func(ctx context.Context) (js.KeyValue, error) { return c.js.CreateKeyValue(ctx, want) })
+		part := want
+		for {
+			live, err = do(func(ctx context.Context) (js.KeyValue, error) { return c.js.CreateKeyValue(ctx, part) })
+			if part.MaxBytes /= 2; !isNoRoom(err) || part.MaxBytes < leastBucket {
+				break
+			}
+		}
 		if err == nil {
 			c.log.Info("made a key-value bucket", "name", want.Bucket)
 		}
@@ -269,6 +286,7 @@ func (c *Conn) ensureBucket(ctx context.Context, want js.KeyValueConfig, change 
 	if err != nil {
 		return nil, err
 	}
+	want = roomInBucket(want, status.Config())
 	diffs := compare("bucket", want.Bucket, want, status.Config())
 	if change && len(diffs) > 0 {
 		_, err = do(func(ctx context.Context) (js.KeyValue, error) { return c.js.UpdateKeyValue(ctx, want) })

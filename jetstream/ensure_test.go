@@ -249,7 +249,7 @@ func clusterOptions(t testing.TB) []*server.Options {
 		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", port)})
 		all = append(all, &server.Options{
 			ServerName: fmt.Sprintf("n%d", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
-			JetStream: true, StoreDir: t.TempDir(),
+			JetStream: true, StoreDir: t.TempDir(), JetStreamMaxStore: 64 << 30,
 			LameDuckDuration: time.Second, LameDuckGracePeriod: 500 * time.Millisecond, Cluster: server.ClusterOpts{Name: "c", Host: "127.0.0.1", Port: port},
 		})
 	}

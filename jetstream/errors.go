@@ -154,7 +154,8 @@ const (
 // isNoRoom reports whether the server has no room for a stream with such a MaxBytes.
 func isNoRoom(err error) bool {
 	var api *js.APIError
-	return errors.As(err, &api) && (api.ErrorCode == codeStorageExceeded || api.ErrorCode == codeStreamBytesExceeded)
+	return errors.As(err, &api) && (api.ErrorCode == codeStorageExceeded || api.ErrorCode == codeStreamBytesExceeded ||
+		api.ErrorCode == codeNoPeers && strings.Contains(api.Description, "insufficient storage")) // in a cluster
 }
 
 func explainAPI(subject string, api *js.APIError) *Error {

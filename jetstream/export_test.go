@@ -56,3 +56,10 @@ func (c *Conn) PushChunks(ctx context.Context, subject string, file io.Reader, m
 
 // Chunks is the subject of the parts of a model's file.
 func (m Model) Chunks() string { return m.chunks }
+
+// CountMembers is what an entry of a bucket with the subjects of filter adds to the captures that wait for companions.
+func CountMembers(filter, subject string, data []byte) map[string]uint64 {
+	waiting := map[string]uint64{}
+	countMembers(waiting, filter, StreamMessage{Subject: subject, Data: data})
+	return waiting
+}

@@ -86,6 +86,9 @@ func startServer(t testing.TB, o *server.Options) string {
 	t.Helper()
 	o.Host, o.Port, o.NoSigs, o.NoLog = "127.0.0.1", server.RANDOM_PORT, true, true
 	o.JetStream, o.StoreDir = true, t.TempDir()
+	if o.JetStreamMaxStore == 0 {
+		o.JetStreamMaxStore = 64 << 30 // not what the machine has free
+	}
 	s, err := server.NewServer(o)
 	if err != nil {
 		t.Fatal(err)

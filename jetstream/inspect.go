@@ -106,7 +106,7 @@ func (c *Conn) compareBucket(ctx context.Context, want js.KeyValueConfig) []Diff
 	if err != nil && ctx.Err() != nil {
 		return nil
 	}
-	return compare("bucket", want.Bucket, want, live)
+	return compare("bucket", want.Bucket, roomInBucket(want, live), live)
 }
 
 // roomFor forgives a live stream fewer bytes than wanted, as Ensure does.

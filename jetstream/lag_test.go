@@ -50,7 +50,7 @@ func TestLag(t *testing.T) {
 	}
 	ack(t, d)
 	b, err := json.Marshal(lag)
-	if err != nil || !strings.Contains(string(b), `"subject":"captures.net.b","lag":7,"in_flight":1,"oldest_age_seconds":`) || !strings.Contains(string(b), `"num_pending":8`) {
+	if err != nil || !strings.Contains(string(b), `"subject":"captures.net.b","lag":7,"waiting_for_companions":0,"in_flight":1,"oldest_age_seconds":`) || !strings.Contains(string(b), `"num_pending":8`) {
 		t.Errorf("JSON %s, %v", b, err)
 	}
 }

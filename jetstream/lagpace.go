@@ -10,7 +10,7 @@ import (
 type Pace struct {
 	Arriving   float64  `json:"arriving_per_second"`   // captures stored in the stream
 	Completing float64  `json:"completing_per_second"` // captures that left it
-	Drain      *float64 `json:"drain_seconds"`         // until the consumer has none left, at this pace; nil: not within a week
+	Drain      *float64 `json:"drain_seconds"`         // until none waits for a worker, at this pace; nil: not within a week
 }
 
 // smoothing is the time in which a rate that ended has fallen to 37 %.
@@ -48,12 +48,13 @@ func (t *LagTracker) Add(lag *Lag) {
 	case elapsed <= 0:
 		return
 	default:
+		work := less(lag.Total, lag.Companions)
 		t.arriving.add(float64(lag.Arrived-t.last.Arrived), elapsed)
 		t.completing.add(float64(lag.Completed-t.last.Completed), elapsed)
-		t.growth.add(float64(lag.Total)-float64(t.last.Total), elapsed)
-		lag.Pace = &Pace{Arriving: t.arriving.rate(), Completing: t.completing.rate(), Drain: drain(lag.Total, t.growth.perSecond)}
+		t.growth.add(float64(work)-float64(less(t.last.Total, t.last.Companions)), elapsed)
+		lag.Pace = &Pace{Arriving: t.arriving.rate(), Completing: t.completing.rate(), Drain: drain(work, t.growth.perSecond)}
 	}
-	t.last = Lag{Time: lag.Time, Arrived: lag.Arrived, Completed: lag.Completed, Total: lag.Total}
+	t.last = Lag{Time: lag.Time, Arrived: lag.Arrived, Completed: lag.Completed, Total: lag.Total, Companions: lag.Companions}
 }
 
 // drain is how many seconds a backlog lasts that grows by so many captures a second; nil: too long to tell.

@@ -120,9 +120,31 @@ func TestStreamsFitTheDisk(t *testing.T) {
 	if _, err := c.PublishCapture(t.Context(), "captures.net.a", "1", make([]byte, 500_000)); err != nil {
 		t.Error(err)
 	}
+	checkTightBuckets(t)
 	tight := connect(t, jetstream.Options{URL: startServer(t, &server.Options{JetStreamMaxStore: 1 << 20})})
 	if _, err := tight.Ensure(t.Context(), jetstream.DefaultTopology()); code(err) != jetstream.CodeStreamFull {
 		t.Errorf("a server with room for nothing: %v, want %s", err, jetstream.CodeStreamFull)
+	}
+}
+
+// checkTightBuckets has streams leave less room than a bucket is to have.
+func checkTightBuckets(t *testing.T) {
+	t.Helper()
+	topo := jetstream.DefaultTopology()
+	streams := int64(0)
+	for _, s := range []js.StreamConfig{topo.Captures, topo.Fixes, topo.Dead, topo.Advisories, topo.Events, topo.Models, topo.Met, topo.Heard} {
+		streams += s.MaxBytes
+	}
+	url := startServer(t, &server.Options{JetStreamMaxStore: streams + 3*16<<20 + 20<<20})
+	c := connect(t, jetstream.Options{URL: url})
+	for range 2 {
+		if diffs, err := c.Ensure(within(t, 15*time.Second), topo); err != nil || len(diffs) != 0 {
+			t.Errorf("Ensure: %v, %v", diffs, err)
+		}
+	}
+	bucket, err := plainStream(t, url).Stream(t.Context(), "KV_"+jetstream.BucketMeetings)
+	if err != nil || bucket.CachedInfo().Config.MaxBytes != 16<<20 {
+		t.Errorf("the bucket of events is %+v, %v; want it to have a quarter of what it should", bucket, err)
 	}
 }
 

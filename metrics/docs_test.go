@@ -48,8 +48,9 @@ func exercised(t *testing.T) *prometheus.Registry {
 	lag, one := NewLag(registry, 10), 1.0
 	lag.Lead()
 	lag.Set(Lag{
-		Subjects:  map[string]SubjectLag{"captures.net.a": {Captures: 3, InFlight: &one, OldestAge: &one}},
-		OldestAge: &one, Drain: &one, Streams: []Stream{{Name: "CAPTURES", Limit: 1}},
+		Subjects:   map[string]SubjectLag{"captures.net.a": {Captures: 3, InFlight: &one, OldestAge: &one}},
+		EventsOpen: &one,
+		OldestAge:  &one, Drain: &one, Streams: []Stream{{Name: "CAPTURES", Limit: 1}},
 	}, time.Second)
 	return registry
 }

@@ -16,7 +16,9 @@ type Lag struct {
 	Redelivered float64  // captures in flight that were delivered more than once
 	Dead        float64  // captures delivered as often as allowed and not yet among the dead letters
 	OldestAge   *float64 // of the oldest capture
-	Drain       *float64 // until no capture is left at the present pace; +Inf: never
+	Companions  float64  // captures that wait for others of their event, and for no worker
+	EventsOpen  *float64 // events whose captures are coming together; nil: not known, and so are those that wait
+	Drain       *float64 // until none waits for a worker at the present pace; +Inf: never
 
 	Arrived   float64 // captures stored since the stream was made
 	Completed float64 // of them, those that are gone
@@ -27,6 +29,7 @@ type Lag struct {
 // SubjectLag is the lag of one subject.
 type SubjectLag struct {
 	Captures    float64  // in the stream: waiting, in flight and dead
+	Companions  float64  // of them, those that wait for others of their event
 	InFlight    *float64 // of them, those handed to workers
 	OldestAge   *float64
 	DeadLetters float64
@@ -54,6 +57,7 @@ type LagCollector struct {
 
 	leader, upDesc, readDesc, tookDesc                                     *prometheus.Desc
 	pending, inFlight, redelivered, dead, oldest, drain, arrived, complete *prometheus.Desc
+	companions, events                                                     *prometheus.Desc
 	messages, bytes, limit                                                 *prometheus.Desc
 }
 
@@ -70,11 +74,13 @@ func NewLag(r prometheus.Registerer, limit int) *LagCollector {
 		readDesc:    desc("foxhunt_lag_last_success_timestamp_seconds", "When the lag was last read."),
 		tookDesc:    desc("foxhunt_lag_poll_duration_seconds", "How long the last reading of the lag took."),
 		pending:     desc("foxhunt_consumer_pending_captures", "Captures that no worker has been handed yet."),
-		inFlight:    desc("foxhunt_consumer_in_flight_captures", "Captures handed to workers and not yet settled."),
+		inFlight:    desc("foxhunt_consumer_in_flight_captures", "Captures handed to workers and not yet settled, those that wait for companions among them."),
+		companions:  desc("foxhunt_consumer_waiting_for_companions_captures", "Captures that wait for those of other stations, and for no worker; absent where that is not known."),
+		events:      desc("foxhunt_events_open", "Events whose captures are coming together, or whose fix is being made; absent where that is not known."),
 		redelivered: desc("foxhunt_consumer_redelivered_captures", "Captures in flight that were delivered more than once."),
 		dead:        desc("foxhunt_consumer_dead_captures", "Captures in no pending count for three readings: delivered as often as allowed and not yet among the dead letters."),
 		oldest:      desc("foxhunt_consumer_oldest_age_seconds", "Age of the oldest capture without a fix; absent when there is none."),
-		drain:       desc("foxhunt_consumer_drain_seconds", "Time until no capture is left at the pace of the last minute; +Inf when they do not get fewer, or would take more than a week."),
+		drain:       desc("foxhunt_consumer_drain_seconds", "Time until no capture waits for a worker at the pace of the last minute; +Inf when they do not get fewer, or would take more than a week."),
 		arrived:     desc("foxhunt_stream_arrived_captures_total", "Captures stored since the stream was made."),
 		complete:    desc("foxhunt_stream_completed_captures_total", "Captures that left the stream since it was made: fixed, dead letters, or purged."),
 		messages:    desc("foxhunt_stream_messages", "Messages in a stream.", "stream"),
@@ -117,7 +123,7 @@ func (c *LagCollector) Failed(took time.Duration) {
 // Describe implements [prometheus.Collector].
 func (c *LagCollector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.leader, c.upDesc, c.readDesc, c.tookDesc, c.pending, c.inFlight, c.redelivered, c.dead, c.oldest,
-		c.drain, c.arrived, c.complete, c.messages, c.bytes, c.limit, c.subject.lag, c.subject.inFlight, c.subject.age, c.subject.letters} {
+		c.drain, c.arrived, c.complete, c.messages, c.bytes, c.limit, c.companions, c.events, c.subject.lag, c.subject.companions, c.subject.inFlight, c.subject.age, c.subject.letters} {
 		descs <- d
 	}
 }
@@ -144,7 +150,7 @@ func (c *LagCollector) Collect(out chan<- prometheus.Metric) {
 	c.collectConsumer(emit)
 	out <- prometheus.MustNewConstMetric(c.arrived, prometheus.CounterValue, c.last.Arrived)
 	out <- prometheus.MustNewConstMetric(c.complete, prometheus.CounterValue, c.last.Completed)
-	c.subject.collect(c.last.Subjects, c.names, emit)
+	c.subject.collect(c.last.Subjects, c.names, c.last.EventsOpen != nil, emit)
 	for _, s := range c.last.Streams {
 		emit(c.messages, s.Messages, s.Name)
 		emit(c.bytes, s.Bytes, s.Name)
@@ -159,6 +165,10 @@ func (c *LagCollector) collectConsumer(emit func(d *prometheus.Desc, v float64, 
 	emit(c.inFlight, c.last.InFlight)
 	emit(c.redelivered, c.last.Redelivered)
 	emit(c.dead, c.last.Dead)
+	if c.last.EventsOpen != nil {
+		emit(c.companions, c.last.Companions)
+		emit(c.events, *c.last.EventsOpen)
+	}
 	if c.last.OldestAge != nil {
 		emit(c.oldest, *c.last.OldestAge)
 	}

@@ -90,16 +90,20 @@ func TestLagReading(t *testing.T) {
 	age, few, none := 90.0, 3.0, 0.0
 	c.Set(Lag{
 		Subjects: map[string]SubjectLag{
-			"captures.net.a": {Captures: 7, InFlight: &few, OldestAge: &age},
+			"captures.net.a": {Captures: 7, Companions: 2, InFlight: &few, OldestAge: &age},
 			"captures.net.b": {Captures: 2, InFlight: &none, DeadLetters: 4},
 		},
-		Pending: 5, InFlight: 4, Redelivered: 1, Dead: 2, OldestAge: &age, Drain: &few, Arrived: 100, Completed: 91,
+		Pending: 5, InFlight: 4, Redelivered: 1, Dead: 2, Companions: 2, EventsOpen: &few, OldestAge: &age, Drain: &few, Arrived: 100, Completed: 91,
 		Streams: []Stream{{Name: "CAPTURES", Messages: 9, Bytes: 900, Limit: 1e6}, {Name: "DEAD", Messages: 4, Bytes: 40, Limit: -1}},
 	}, 20*time.Millisecond)
 	wantMetrics(t, registry, `
 		foxhunt_exporter_leader 1
 		foxhunt_subject_lag_captures{subject="captures.net.a"} 7
 		foxhunt_subject_lag_captures{subject="captures.net.b"} 2
+		foxhunt_subject_waiting_for_companions_captures{subject="captures.net.a"} 2
+		foxhunt_subject_waiting_for_companions_captures{subject="captures.net.b"} 0
+		foxhunt_consumer_waiting_for_companions_captures 2
+		foxhunt_events_open 3
 		foxhunt_subject_in_flight_captures{subject="captures.net.a"} 3
 		foxhunt_subject_in_flight_captures{subject="captures.net.b"} 0
 		foxhunt_subject_dead_letters{subject="captures.net.a"} 0
@@ -121,6 +125,7 @@ func TestLagReading(t *testing.T) {
 		foxhunt_lag_poll_duration_seconds 0.02
 		foxhunt_lag_up 1`,
 		"foxhunt_exporter_leader", lagMetric, "foxhunt_subject_in_flight_captures", lettersMetric, "foxhunt_subject_oldest_age_seconds",
+		"foxhunt_subject_waiting_for_companions_captures", "foxhunt_consumer_waiting_for_companions_captures", "foxhunt_events_open",
 		"foxhunt_consumer_pending_captures", "foxhunt_consumer_in_flight_captures", "foxhunt_consumer_redelivered_captures",
 		"foxhunt_consumer_dead_captures", "foxhunt_consumer_oldest_age_seconds", "foxhunt_consumer_drain_seconds",
 		"foxhunt_stream_arrived_captures_total", "foxhunt_stream_completed_captures_total", "foxhunt_stream_messages",

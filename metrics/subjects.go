@@ -24,7 +24,7 @@ func labelled(subjects map[string]SubjectLag) map[string]SubjectLag {
 			label = otherSubjects
 		}
 		if sum, twice := named[label]; twice {
-			s = SubjectLag{Captures: s.Captures + sum.Captures, DeadLetters: s.DeadLetters + sum.DeadLetters}
+			s = SubjectLag{Captures: s.Captures + sum.Captures, Companions: s.Companions + sum.Companions, DeadLetters: s.DeadLetters + sum.DeadLetters}
 		}
 		named[label] = s
 	}
@@ -72,25 +72,29 @@ func (n *names) forgetDrained(subjects map[string]SubjectLag) bool {
 }
 
 // subjectDescs are the metrics with a subject for a label.
-type subjectDescs struct{ lag, inFlight, age, letters *prometheus.Desc }
+type subjectDescs struct{ lag, companions, inFlight, age, letters *prometheus.Desc }
 
 func newSubjectDescs() subjectDescs {
 	desc := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, []string{"subject"}, nil)
 	}
 	return subjectDescs{
-		lag:      desc("foxhunt_subject_lag_captures", "Captures in the stream without a fix, by subject; drained subjects are 0."),
-		inFlight: desc("foxhunt_subject_in_flight_captures", "Captures handed to workers and not yet settled, for the subjects furthest behind."),
-		age:      desc("foxhunt_subject_oldest_age_seconds", "Age of the oldest capture without a fix, for the subjects furthest behind."),
-		letters:  desc("foxhunt_subject_dead_letters", "Dead letters kept, by the subject of their captures."),
+		lag:        desc("foxhunt_subject_lag_captures", "Captures in the stream without a fix, by subject; drained subjects are 0."),
+		companions: desc("foxhunt_subject_waiting_for_companions_captures", "Captures that wait for those of other stations, and for no worker, by subject; part of the lag."),
+		inFlight:   desc("foxhunt_subject_in_flight_captures", "Captures handed to workers and not yet settled, for the subjects furthest behind."),
+		age:        desc("foxhunt_subject_oldest_age_seconds", "Age of the oldest capture without a fix, for the subjects furthest behind."),
+		letters:    desc("foxhunt_subject_dead_letters", "Dead letters kept, by the subject of their captures."),
 	}
 }
 
-func (d subjectDescs) collect(subjects map[string]SubjectLag, n names, emit func(d *prometheus.Desc, v float64, labels ...string)) {
+func (d subjectDescs) collect(subjects map[string]SubjectLag, n names, meet bool, emit func(d *prometheus.Desc, v float64, labels ...string)) {
 	for subject := range n.known {
 		s := subjects[subject]
 		emit(d.lag, s.Captures, subject)
 		emit(d.letters, s.DeadLetters, subject)
+		if meet {
+			emit(d.companions, s.Companions, subject)
+		}
 		if s.InFlight != nil {
 			emit(d.inFlight, *s.InFlight, subject)
 		}
@@ -104,11 +108,15 @@ func (d subjectDescs) collect(subjects map[string]SubjectLag, n names, emit func
 		if _, known := n.known[subject]; !known {
 			strange = true
 			other.Captures += s.Captures
+			other.Companions += s.Companions
 			other.DeadLetters += s.DeadLetters
 		}
 	}
 	if strange || len(n.known) >= n.limit {
 		emit(d.lag, other.Captures, otherSubjects)
 		emit(d.letters, other.DeadLetters, otherSubjects)
+		if meet {
+			emit(d.companions, other.Companions, otherSubjects)
+		}
 	}
 }

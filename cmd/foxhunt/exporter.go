@@ -178,6 +178,10 @@ func lagMetrics(lag jetstream.Lag, t jetstream.Topology) metrics.Lag {
 			{Name: t.Dead.Name, Messages: float64(lag.DeadLetters.Total), Bytes: float64(lag.DeadLetters.Stored), Limit: float64(lag.DeadLetters.MaxBytes)},
 		},
 	}
+	if lag.EventsOpen != nil {
+		events := float64(*lag.EventsOpen)
+		m.Companions, m.EventsOpen = float64(lag.Companions), &events
+	}
 	if lag.Pace != nil {
 		drain := math.Inf(1)
 		if lag.Pace.Drain != nil {
@@ -186,7 +190,7 @@ func lagMetrics(lag jetstream.Lag, t jetstream.Topology) metrics.Lag {
 		m.Drain = &drain
 	}
 	for _, s := range lag.Subjects {
-		subject := metrics.SubjectLag{Captures: float64(s.Lag), OldestAge: s.OldestAge}
+		subject := metrics.SubjectLag{Captures: float64(s.Lag), Companions: float64(s.Companions), OldestAge: s.OldestAge}
 		if s.InFlight != nil {
 			inFlight := float64(*s.InFlight)
 			subject.InFlight = &inFlight

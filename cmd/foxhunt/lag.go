@@ -45,8 +45,9 @@ func newLag() *cobra.Command {
 		Short: "Show, subject by subject, how far the workers are behind",
 		Long: `Show, subject by subject, how far the workers are behind.
 
-LAG counts the captures of a subject that have no fix yet. IN FLIGHT are those of them that workers were given, OLDEST is
-the age of the first, DEAD LETTERS counts what is kept of captures that could not be located (see foxhunt dead).
+LAG counts the captures of a subject that have no fix yet. COMPANIONS are those of them that wait for the captures of other
+stations, and for no worker. IN FLIGHT are those that workers were given, the former among them; OLDEST is the age of the
+first, DEAD LETTERS counts what is kept of captures that could not be located (see foxhunt dead).
 A - is a figure that was not asked for, as the subject is not one of the --limit furthest behind or its captures are
 large; and the age of the oldest capture where none is left.
 
@@ -169,11 +170,14 @@ func (v *lagView) keep(lag *jetstream.Lag) {
 func printLag(out io.Writer, lag jetstream.Lag, limit int) error {
 	fmt.Fprintf(out, "%s  %d captures: %d waiting, %d in flight (%d again), %d dead; %d dead letters; %s\n",
 		lag.Time.Format(time.TimeOnly), lag.Total, lag.Pending, lag.InFlight, lag.Redelivered, lag.Dead, lag.DeadLetters.Total, pullsText(lag.Waiting))
+	if lag.EventsOpen != nil && *lag.EventsOpen > 0 {
+		fmt.Fprintf(out, "          %d events open, for which %d of the captures in flight wait for companions\n", *lag.EventsOpen, lag.Companions)
+	}
 	if p := lag.Pace; p != nil {
-		fmt.Fprintf(out, "          %.1f/s come, %.1f/s go; %s\n", p.Arriving, p.Completing, drainText(lag.Total, p))
+		fmt.Fprintf(out, "          %.1f/s come, %.1f/s go; %s\n", p.Arriving, p.Completing, drainText(lag.Total-min(lag.Companions, lag.Total), p))
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SUBJECT\tLAG\tIN FLIGHT\tOLDEST\tDEAD LETTERS")
+	fmt.Fprintln(table, "SUBJECT\tLAG\tCOMPANIONS\tIN FLIGHT\tOLDEST\tDEAD LETTERS")
 	for _, s := range lag.Subjects[:min(limit, len(lag.Subjects))] {
 		inFlight, oldest := "-", "-"
 		if s.InFlight != nil {
@@ -182,7 +186,7 @@ func printLag(out io.Writer, lag jetstream.Lag, limit int) error {
 		if s.OldestAge != nil {
 			oldest = duration(*s.OldestAge)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%d\n", printable(s.Subject), s.Lag, inFlight, oldest, lag.DeadLetters.Subjects[s.Subject])
+		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\t%d\n", printable(s.Subject), s.Lag, s.Companions, inFlight, oldest, lag.DeadLetters.Subjects[s.Subject])
 	}
 	if err := table.Flush(); err != nil {
 		return err

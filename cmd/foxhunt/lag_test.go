@@ -34,8 +34,8 @@ func TestLagOnce(t *testing.T) {
 	out := must(t, "lag", "--nats", h.server.ClientURL(), "--once", "--limit", "2")
 	for _, want := range []string{
 		"  6 captures: 6 waiting, 0 in flight (0 again), 0 dead; 0 dead letters; no pull open: workers are busy or absent\n",
-		"SUBJECT                  LAG  IN FLIGHT  OLDEST",
-		`"captures.slow.\x1b[2J"  3    0          `, "captures.slow.b          2    0          ", "\n... and 1 more\n",
+		"SUBJECT                  LAG  COMPANIONS  IN FLIGHT  OLDEST",
+		`"captures.slow.\x1b[2J"  3    0           0          `, "captures.slow.b          2    0           0          ", "\n... and 1 more\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("lag lacks %q:\n%s", want, out)
@@ -87,11 +87,11 @@ func TestLagUntilStopped(t *testing.T) {
 
 // TestLagTable wants every case of the table in words.
 func TestLagTable(t *testing.T) {
-	half, many, two := 0.5, 5400.0, uint64(2)
+	half, many, two, events := 0.5, 5400.0, uint64(2), uint64(3)
 	lag := jetstream.Lag{
-		Time: time.Date(2026, 3, 1, 4, 2, 11, 0, time.UTC), Total: 12, Pending: 9, InFlight: 2, Redelivered: 1, Dead: 1, Waiting: 4,
+		Time: time.Date(2026, 3, 1, 4, 2, 11, 0, time.UTC), Total: 12, Pending: 9, InFlight: 2, Redelivered: 1, Dead: 1, Waiting: 4, Companions: 1, EventsOpen: &events,
 		Subjects: []jetstream.SubjectLag{
-			{Subject: "captures.net.a", Lag: 11, InFlight: &two, OldestAge: &many}, {Subject: "captures.net.b", Lag: 1, OldestAge: &half},
+			{Subject: "captures.net.a", Lag: 11, Companions: 1, InFlight: &two, OldestAge: &many}, {Subject: "captures.net.b", Lag: 1, OldestAge: &half},
 		},
 		DeadLetters: jetstream.DeadLetterCount{Total: 7, Subjects: map[string]uint64{"captures.net.b": 6, "captures.net.c": 1}},
 		Pace:        &jetstream.Pace{Arriving: 2, Completing: 4.25, Drain: &many},
@@ -101,10 +101,11 @@ func TestLagTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `04:02:11  12 captures: 9 waiting, 2 in flight (1 again), 1 dead; 7 dead letters; 4 workers' pulls open
+          3 events open, for which 1 of the captures in flight wait for companions
           2.0/s come, 4.2/s go; drained in 1h30m0s
-SUBJECT         LAG  IN FLIGHT  OLDEST   DEAD LETTERS
-captures.net.a  11   2          1h30m0s  0
-captures.net.b  1    -          500ms    6
+SUBJECT         LAG  COMPANIONS  IN FLIGHT  OLDEST   DEAD LETTERS
+captures.net.a  11   1           2          1h30m0s  0
+captures.net.b  1    0           -          500ms    6
 `
 	if out.String() != want {
 		t.Errorf("printed\n%s\nwant\n%s", out.String(), want)
@@ -143,7 +144,7 @@ func TestLagKeepsSubjects(t *testing.T) {
 		}
 		return out.String()
 	}
-	if text := show(); !strings.Contains(text, "captures.net.a  1    0 ") || !strings.Contains(text, "captures.net.b  0    0          -       1\n") {
+	if text := show(); !strings.Contains(text, "captures.net.a  1    0           0 ") || !strings.Contains(text, "captures.net.b  0    0           0          -       1\n") {
 		t.Errorf("before:\n%s", text)
 	}
 	stream, err := h.js.Stream(t.Context(), jetstream.StreamCaptures)
@@ -154,7 +155,7 @@ func TestLagKeepsSubjects(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := show()
-	a, b := strings.Index(text, "captures.net.a  0    0          -       0\n"), strings.Index(text, "captures.net.b  0    0          -       1\n")
+	a, b := strings.Index(text, "captures.net.a  0    0           0          -       0\n"), strings.Index(text, "captures.net.b  0    0           0          -       1\n")
 	if b < 0 || a < b {
 		t.Errorf("a drained subject:\n%s", text)
 	}

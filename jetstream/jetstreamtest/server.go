@@ -32,6 +32,9 @@ func StartWith(t testing.TB, o jetstream.EmbeddedOptions) *Server {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
+	if o.MaxStore == 0 {
+		o.MaxStore = 64 << 30 // streams are as large as they are meant to be, whatever the test's machine has free
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
