@@ -28,8 +28,8 @@ type Store interface {
 	// AckWait is how long the server waits for a worker that has a capture in hand and says nothing.
 	AckWait() time.Duration
 
-	// Read gives an open event's entry and the revision of its key; nil and 0 where there is none. After a removal it may
-	// give nil and the revision of the removal.
+	// Read gives an open event's entry and the revision of its key; nil and 0 where there is none. For a minute after a
+	// removal it gives nil and a revision that is not 0.
 	Read(ctx context.Context, key Key) (value []byte, revision uint64, err error)
 	// Write writes an open event's entry if the key's revision is still the one given (0: there is none), else ErrConflict.
 	Write(ctx context.Context, key Key, value []byte, revision uint64) (uint64, error)

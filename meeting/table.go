@@ -148,7 +148,7 @@ func (t *Table) read(ctx context.Context, keys []Key) (events []found, group uin
 	if err := errors.Join(err, both.Wait()); err != nil {
 		return nil, 0, err
 	}
-	if err := t.readEnded(ctx, keys, open, ended); err != nil {
+	if err := t.readEnded(ctx, keys, open, revisions, ended); err != nil {
 		return nil, 0, err
 	}
 	for i, key := range keys {
@@ -163,11 +163,11 @@ func (t *Table) read(ctx context.Context, keys []Key) (events []found, group uin
 	return events, group, nil
 }
 
-// readEnded reads again which events ended where nothing is known: one may have ended between the two readings, and would
-// begin anew with a capture that is late.
-func (t *Table) readEnded(ctx context.Context, keys []Key, open, ended [][]byte) (err error) {
+// readEnded reads again which events ended where nothing is known and an entry was removed: one may have ended between the two
+// readings, and would begin anew with a capture that is late.
+func (t *Table) readEnded(ctx context.Context, keys []Key, open [][]byte, revisions []uint64, ended [][]byte) (err error) {
 	for i, key := range keys {
-		if open[i] == nil && ended[i] == nil {
+		if open[i] == nil && revisions[i] != 0 && ended[i] == nil {
 			if ended[i], err = t.store.Ended(ctx, key); err != nil {
 				return err
 			}

@@ -190,15 +190,15 @@ func (s *Store) Fetch(ctx context.Context, places []meeting.Place) (found []*mee
 	return found, nil
 }
 
-// Delete removes captures, one after the other, as a server does.
+// Delete removes captures.
 func (s *Store) Delete(ctx context.Context, places []meeting.Place) error {
+	if err := s.enter(ctx, "delete"); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, p := range places {
-		if err := s.enter(ctx, "delete"); err != nil {
-			return err
-		}
-		s.mu.Lock()
 		delete(s.captures, p)
-		s.mu.Unlock()
 	}
 	return nil
 }
