@@ -146,7 +146,7 @@ func (o *sourceOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.gain, "tuner-gain", "auto", "gain of rtl_tcp's tuner, dB; auto: the tuner chooses")
 	flags.IntVar(&o.ppm, "ppm", 0, "correction of rtl_tcp's oscillator, parts per million")
 	flags.DurationVar(&o.latency, "latency", receiver.DefaultLatency, "live samples: the constant delay from the antenna to here, taken off all times")
-	flags.DurationVar(&o.sigma, "sigma", receiver.DefaultSigma, "live samples: standard deviation of --latency; recordings: of their times (default: the stations file's, or what the recording shows)")
+	flags.DurationVar(&o.sigma, "sigma", receiver.DefaultSigma, "live samples: standard deviation of --latency; recordings: of their times, in place of what the stations file or they themselves say")
 	flags.StringVar(&o.format, "format", "", "recordings: samples of raw files, as for --stdin")
 	flags.StringVar(&o.t0, "t0", "", "recordings: time of the first sample of those that do not say it, RFC 3339")
 	flags.BoolVar(&o.realtime, "realtime", false, "recordings: play them at their pace rather than as fast as they are published")

@@ -49,9 +49,12 @@ func (c *stationClock) warn(log *slog.Logger) {
 	if c.stated >= 0 {
 		return
 	}
-	if reading, err := c.system.Read(); !reading.Synchronized {
-		log.Warn("nothing keeps this machine's clock in time, or nothing says so: captures state a standard deviation of "+
-			clock.Unknown.String()+", which no fix can use; run chrony, or state it with --clock", "error", err)
+	const text = ": captures state a standard deviation of %v, which no fix can use; run chrony, or state it with --clock"
+	switch reading, err := c.system.Read(); {
+	case err != nil:
+		log.Warn(fmt.Sprintf("nothing says how well this machine's clock is kept in time"+text, clock.Unknown), "error", err)
+	case !reading.Synchronized:
+		log.Warn(fmt.Sprintf("nothing keeps this machine's clock in time"+text, clock.Unknown))
 	}
 }
 
