@@ -40,7 +40,7 @@ func TestStationRuns(t *testing.T) {
 			if err != nil {
 				return false
 			}
-			if m.Subject != "captures.dcf.HB9ODP" {
+			if m.Subject != "captures.city.NORTH" {
 				t.Fatalf("a capture on %s", m.Subject)
 			}
 			n++
