@@ -46,6 +46,10 @@ func (d *fakeDelivery) Nak(delay time.Duration) error {
 	d.ended <- verb{name: "nak", delay: delay}
 	return nil
 }
+func (d *fakeDelivery) Wait(delay time.Duration) error {
+	d.ended <- verb{name: "wait", delay: delay}
+	return nil
+}
 func (d *fakeDelivery) Term(reason string) error {
 	d.ended <- verb{name: "term", code: reason}
 	return nil

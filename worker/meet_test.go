@@ -99,10 +99,10 @@ func TestCapturesMeet(t *testing.T) {
 	m := startMeeting(t, nil)
 	c, a := m.part(t, "C", func(c *messages.Capture) { c.Session = "of C" }), m.part(t, "A", func(c *messages.Capture) { c.Session = "of A" })
 	b := m.part(t, "B", func(c *messages.Capture) { c.Truth = &messages.Position{Latitude: 45, Longitude: 8} })
-	if v := m.deliver(t, c); v.name != "nak" || v.delay != 5*time.Second {
+	if v := m.deliver(t, c); v.name != "wait" || v.delay != 5*time.Second {
 		t.Errorf("the first: %+v", v)
 	}
-	if v := m.deliver(t, a); v.name != "nak" || v.delay < 15*time.Second {
+	if v := m.deliver(t, a); v.name != "wait" || v.delay < 15*time.Second {
 		t.Errorf("the second: %+v", v)
 	}
 	if v := m.deliver(t, b); v.name != "ack" {
@@ -286,7 +286,7 @@ func TestPassingFailureOfAnEvent(t *testing.T) {
 	if v := m.deliver(t, c); v.name != "nak" || v.delay < 3*time.Second || v.delay > 8*time.Second {
 		t.Errorf("the last: %+v", v)
 	}
-	if v := m.deliver(t, a.again()); v.name != "nak" || v.delay > 8*time.Second {
+	if v := m.deliver(t, a.again()); v.name != "wait" || v.delay > 8*time.Second {
 		t.Errorf("another, too early: %+v", v)
 	}
 	m.store.Clock = func() time.Time { return time.Now().Add(10 * time.Second) }

@@ -105,7 +105,7 @@ func (l *lane) refuse(ctx context.Context, j *job, v verdict) (refused bool, err
 	err = j.met.event.Refuse(ctx, v.code, v.reason)
 	if errors.Is(err, meeting.ErrTaken) {
 		l.inHand.remove(j.delivery)
-		return false, j.delivery.Nak(takenDelay)
+		return false, j.delivery.Wait(takenDelay)
 	}
 	if err == nil {
 		l.observer.Met(j.network, outcomeOf(v.code))

@@ -18,13 +18,14 @@ type Message struct {
 	Stored       time.Time
 }
 
-// Delivery is a capture taken off the stream. Exactly one of Ack, Nak and Term ends it.
+// Delivery is a capture taken off the stream. Exactly one of Ack, Nak, Wait and Term ends it.
 type Delivery interface {
 	Message() Message
 	Unfinished(context.Context) int // how often work on it was begun and, as far as is known, never ended: its worker died
 	Begin(context.Context)          // work on it begins now, which is noted for who gets it next; after Unfinished
 	Ack(context.Context) error      // it is done with; returns once the stream has confirmed that
-	Nak(delay time.Duration) error  // deliver it again after the delay
+	Nak(delay time.Duration) error  // deliver it again after the delay: something failed
+	Wait(delay time.Duration) error // likewise, as it waits for others; cheap and punctual for many, and later if this process dies
 	Term(reason string) error       // never deliver it again
 	InProgress() error              // start the time to acknowledge anew
 }

@@ -72,8 +72,8 @@ func (l *lane) putBy(ctx context.Context, j *job, v verdict) error {
 	if v.action == done {
 		return j.delivery.Ack(ctx)
 	}
-	l.inHand.remove(j.delivery) // an extension after the Nak would undo its delay
-	return j.delivery.Nak(v.delay)
+	l.inHand.remove(j.delivery) // an extension after this would undo its delay
+	return j.delivery.Wait(v.delay)
 }
 
 // bury puts the capture among the dead letters, and only then takes it off the stream.
