@@ -95,9 +95,16 @@ func standardInput(in io.Reader) (receiver.DeadlineReader, error) {
 	case info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0:
 		return file, nil
 	}
-	fd := int(file.Fd()) // which makes it block again, so this comes first
-	if err := syscall.SetNonblock(fd, true); err != nil {
+	if file.SetReadDeadline(time.Time{}) == nil {
+		return file, nil
+	}
+	fd, err := syscall.Dup(int(file.Fd())) // so that it has one owner
+	if err != nil {
 		return nil, err
+	}
+	syscall.CloseOnExec(fd)
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		return nil, errors.Join(err, syscall.Close(fd))
 	}
 	return os.NewFile(uintptr(fd), file.Name()), nil // now Go's poller has it, and knows deadlines
 }

@@ -18,7 +18,7 @@ const silence = 5 * time.Second
 // DeadlineReader is what a live source is read from. A file that knows no deadlines (os.ErrNoDeadline) is one that never
 // blocks for long.
 type DeadlineReader interface {
-	io.Reader
+	io.ReadCloser
 	SetReadDeadline(time.Time) error
 }
 
@@ -51,8 +51,8 @@ func (s *Stream) Info() Info { return s.info }
 // Tune is for the program that writes the samples to do.
 func (s *Stream) Tune(context.Context, float64) error { return ErrFixed }
 
-// Close leaves the stream, which belongs to who opened it, as it is.
-func (s *Stream) Close() error { return nil }
+// Close closes what is read from.
+func (s *Stream) Close() error { return s.in.Close() }
 
 // Read returns the next samples; io.EOF where the stream ends.
 func (s *Stream) Read(ctx context.Context) (Block, error) {
