@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 
@@ -30,13 +31,28 @@ func unused(t *testing.T) string {
 	return listener.Addr().String()
 }
 
+// commented is a line of prometheus.yml's example of stations.
+var commented = regexp.MustCompile(`(?m)^  #(- |  )`)
+
+// configuration is prometheus.yml with the example of stations as somebody has it who scrapes some.
+func configuration(t *testing.T) (config map[string]any) {
+	t.Helper()
+	text, err := os.ReadFile("prometheus.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(commented.ReplaceAll(text, []byte("  $1")), &config); err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
 // startPrometheus runs Prometheus with prometheus.yml and its rules as they are, but for the addresses of the jobs and the
 // pace, until the test ends.
 func startPrometheus(t *testing.T, path string, jobs map[string][]string) *prometheusServer {
 	t.Helper()
 	dir, address := t.TempDir(), unused(t)
-	var config map[string]any
-	readYAML(t, "prometheus.yml", &config)
+	config := configuration(t)
 	config["global"] = map[string]any{"scrape_interval": "1s", "evaluation_interval": "1s"}
 	rules, err := filepath.Abs("rules")
 	if err != nil {

@@ -130,9 +130,9 @@ func startSystem(t *testing.T) *system {
 	exporter := s.start(t, "exporter", "--nats", url, "--interval", "1s", "--http-listen", "127.0.0.1:0")
 	gateway := s.start(t, "gateway", "--nats", url, "--http-listen", "127.0.0.1:0")
 	s.gateway = gateway.says(t, `msg="gateway ready".* http=(\S+)`)
-	workers := []string{unused(t), unused(t)}
+	workers, station := []string{unused(t), unused(t)}, unused(t)
 	s.prometheus = startPrometheus(t, prometheus, map[string][]string{
-		"foxhunt-worker": workers, "foxhunt-gateway": {s.gateway},
+		"foxhunt-worker": workers, "foxhunt-gateway": {s.gateway}, "foxhunt-station": {station},
 		"foxhunt-exporter": {exporter.says(t, `msg="exporter ready".* http=(\S+)`)},
 	})
 	s.prometheus.has(t, `max(foxhunt_consumer_oldest_age_seconds) > 0 and on () foxhunt_subject_in_flight_captures`)
@@ -145,6 +145,8 @@ func startSystem(t *testing.T) *system {
 	}
 	s.start(t, "simulate", "--nats", url, "--rate", "5")
 	s.request(t)
+	s.receive(t, station)
+	s.meet(t)
 	s.tryModels(t)
 	return s
 }
@@ -202,8 +204,10 @@ func (s *system) backlog(t *testing.T) {
 			t.Fatal(err)
 		}
 		capture.ID = fmt.Sprintf("backlog-%026d", i)
-		if i == 9 {
-			capture.Receivers = capture.Receivers[:1]
+		for j := range capture.Receivers {
+			if first := &capture.Receivers[0]; i == 9 { // receivers that all stand at one place
+				capture.Receivers[j].Latitude, capture.Receivers[j].Longitude, capture.Receivers[j].Altitude = first.Latitude, first.Longitude, first.Altitude
+			}
 		}
 		data, err := capture.Encode(nil)
 		if err != nil {
