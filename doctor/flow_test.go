@@ -146,7 +146,7 @@ func TestDeadCaptures(t *testing.T) {
 	reaping, stop := context.WithCancel(t.Context())
 	defer stop()
 	var reaper sync.WaitGroup
-	reaper.Go(func() { d.conn.Reap(reaping, jetstream.DefaultTopology(), "test", func(string) {}) })
+	reaper.Go(func() { d.conn.Reap(reaping, jetstream.DefaultTopology(), "test", func(string) {}, nil) })
 	eventually(t, "a mended deployment", func() bool {
 		all := examine(t, d.options())
 		return severityOf(all, "dead_captures") == OK && severityOf(all, "advisories") == OK

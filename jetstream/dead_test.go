@@ -3,9 +3,11 @@ package jetstream_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 
 	"foxhunt/jetstream"
 	"foxhunt/jetstream/jetstreamtest"
+	"foxhunt/meeting"
 	"foxhunt/messages"
 )
 
@@ -172,7 +175,7 @@ func TestReap(t *testing.T) {
 				if code == jetstream.ReasonMaxDeliveries {
 					w.counted.Add(1)
 				}
-			})
+			}, nil)
 		})
 	}
 	waitFor(t, "the capture's removal", func() bool { return mustLag(t, w.Conn).Total == 0 })
@@ -182,6 +185,33 @@ func TestReap(t *testing.T) {
 	if d.Reason != jetstream.ReasonMaxDeliveries || d.Subject != "captures.net.poison" || len(d.Body) != 50_000 || d.Deliveries != 2 || d.Worker != "w1" {
 		t.Errorf("dead letter %+v", d)
 	}
+}
+
+// TestReapLeavesNoLetterOfAMember has a capture delivered too often that the fix of an event rests on, which cannot be told at
+// once.
+func TestReapLeavesNoLetterOfAMember(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	publish(t, w.Conn, "captures.net.member", 1, 100)
+	w.neverAnswer(t, "captures.net.member")
+	var asked atomic.Int64
+	met := func(_ context.Context, subject string, capture []byte, place meeting.Place) (bool, error) {
+		if subject != "captures.net.member" || len(capture) != 100 || place.Sequence != 1 || time.Since(place.StoredTime()).Abs() > time.Minute {
+			t.Errorf("asked about %q of %d bytes at %+v", subject, len(capture), place)
+		}
+		if asked.Add(1) == 1 {
+			return false, errors.New("NATS is away")
+		}
+		return true, nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var reaper sync.WaitGroup
+	reaper.Go(func() { w.Reap(ctx, w.topology, "w1", func(string) { w.counted.Add(1) }, met) })
+	waitFor(t, "the capture's removal", func() bool { return mustLag(t, w.Conn).Total == 0 })
+	cancel()
+	reaper.Wait()
+	w.expect(t, 0, 0, 0)
 }
 
 // An advisory names a sequence. In a stream made anew, or from another consumer, that is no capture to be buried.
@@ -210,7 +240,7 @@ func TestReapPassesOver(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	go c.Reap(t.Context(), jetstream.DefaultTopology(), "w1", func(string) { t.Error("something was buried") })
+	go c.Reap(t.Context(), jetstream.DefaultTopology(), "w1", func(string) { t.Error("something was buried") }, nil)
 	waitFor(t, "the advisories' end", func() bool {
 		stream, err := j.Stream(t.Context(), jetstream.StreamAdvisories)
 		return err == nil && stream.CachedInfo().State.Msgs == 0

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
 
+	"foxhunt/meeting"
 	"foxhunt/messages"
 )
 
@@ -15,7 +16,15 @@ import (
 // killed or told to, or whose disk is full, may bring captures back that were acknowledged just before: nats-server 2.15
 // notes the acknowledgement and removes the capture one after the other, and when it starts again it looks for the
 // difference in no work queue.
+//
+// A capture that met others is finished when their event is: who made its fix may not have come to remove it.
 func (r *reaper) finished(ctx context.Context, m StreamMessage) (bool, error) {
+	if r.met != nil {
+		place := meeting.Place{Sequence: m.Sequence, Stored: m.Time.UnixNano()}
+		if met, err := r.met(ctx, m.Subject, m.Data, place); err != nil || met {
+			return met, err
+		}
+	}
 	if _, found, err := r.conn.FixOf(ctx, r.topology, m.Subject, m.Data, m.Time); err != nil || found {
 		return found, r.mayNotLook(err)
 	}

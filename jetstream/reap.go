@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
 
+	"foxhunt/meeting"
 	"foxhunt/messages"
 )
 
@@ -23,15 +24,19 @@ type reaper struct {
 	topology Topology
 	worker   string // signs the dead letters
 	buried   func(code string)
+	met      func(ctx context.Context, subject string, capture []byte, place meeting.Place) (bool, error)
 	wait     time.Duration // for an advisory, before the next sweep
 	sweep    sweep
 }
 
 // Reap moves captures that were delivered MaxDeliver times to the dead letters. worker is the name it signs with; buried is
-// called with the reason's code for each capture moved. It runs until ctx ends, and any number of processes may run it at
-// once.
-func (c *Conn) Reap(ctx context.Context, t Topology, worker string, buried func(code string)) {
-	c.newReaper(t, worker, buried).run(ctx)
+// called with the reason's code for each capture moved. met, which may be nil, says whether the fix of an event rests on the
+// capture, which then is removed and no dead letter. It runs until ctx ends, and any number of processes may run it at once.
+func (c *Conn) Reap(ctx context.Context, t Topology, worker string, buried func(code string),
+	met func(ctx context.Context, subject string, capture []byte, place meeting.Place) (bool, error)) {
+	r := c.newReaper(t, worker, buried)
+	r.met = met
+	r.run(ctx)
 }
 
 func (c *Conn) newReaper(t Topology, worker string, buried func(code string)) *reaper {

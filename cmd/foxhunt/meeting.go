@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"foxhunt/meeting"
+	"foxhunt/messages"
 )
 
 // meetingOptions are the flags that say how captures of single stations meet.
@@ -47,4 +48,17 @@ func (p *workerProcess) openTable(ctx context.Context) (err error) {
 	}
 	p.options.Table = meeting.NewTable(p.meetings, p.options.meeting.networks)
 	return nil
+}
+
+// hasMet says whether a capture that nobody delivers any more is one that the fix of an event rests on.
+func (p *workerProcess) hasMet(ctx context.Context, subject string, capture []byte, place meeting.Place) (bool, error) {
+	network, _, err := messages.ParseSubject(subject)
+	if err != nil {
+		return false, nil
+	}
+	c, err := messages.Peek(capture)
+	if err != nil || len(c.Receivers) != 1 {
+		return false, nil // it met nobody
+	}
+	return p.options.Table.HasFix(ctx, network, c.Event, c.Frequency, c.Receivers[0].StartTime, place)
 }

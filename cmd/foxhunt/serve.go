@@ -147,7 +147,10 @@ func (p *workerProcess) run(ctx context.Context) error {
 	group.Go(func() error { return p.models.Run(working) })
 	group.Go(func() error { return untilClosed(working, p.conn) })
 	group.Go(func() error { p.conn.Keep(working, p.topology); return nil })
-	group.Go(func() error { p.conn.Reap(working, p.topology, p.options.Name, p.options.Observer.Dead); return nil })
+	group.Go(func() error {
+		p.conn.Reap(working, p.topology, p.options.Name, p.options.Observer.Dead, p.hasMet)
+		return nil
+	})
 	return group.Wait()
 }
 

@@ -196,7 +196,7 @@ func (s *site) testReaping(t *testing.T, c *jetstream.Conn, source *jetstream.So
 	buried := make(chan string, 1)
 	go func() {
 		defer close(ended)
-		c.Reap(ctx, jetstream.DefaultTopology(), "w", func(code string) { buried <- code })
+		c.Reap(ctx, jetstream.DefaultTopology(), "w", func(code string) { buried <- code }, nil)
 	}()
 	select {
 	case <-buried:
