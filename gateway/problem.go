@@ -85,13 +85,13 @@ func problemOf(err error) *problem {
 }
 
 // deadProblem is the problem of a capture that became a dead letter: 400 where the capture is at fault, 422 where it was
-// understood and has no place on Earth for an answer, 409 where its id is an earlier capture's, 500 where the workers failed.
+// understood and has no place on Earth for an answer, 409 where its id is an earlier capture's or its event has its fix, 500 where the workers failed.
 func deadProblem(d *messages.DeadLetter, words form) *problem {
 	p := refused(&messages.Refusal{Code: d.Reason, Reason: d.Sentence}, words).problem()
 	switch d.Reason {
 	case "gave_up", "max_deliveries", "panic", "kills_workers":
 		p.Status, p.Pointer = http.StatusInternalServerError, ""
-	case CodeDuplicateID: // the workers' word for it is the same
+	case CodeDuplicateID, "late", "repeated_station": // the workers' words are the same
 		p.Status, p.Pointer = http.StatusConflict, ""
 	case "bad_output", "beyond_horizon", "bad_covariance", "degenerate_covariance", "ellipse_too_large", "bad_fix":
 		p.Status, p.Pointer = http.StatusUnprocessableEntity, ""

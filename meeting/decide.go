@@ -209,7 +209,7 @@ func (v *view) comeBack(e *Entry) (Decision, error) {
 			return Decision{}, err
 		}
 		if behind { // the others may have come, and wait for a worker
-			return Decision{Action: Wait, Delay: min(v.rules.Window<<min(v.deliveries, patience), longestWait)}, nil
+			return Decision{Action: Wait, Delay: min(v.rules.Window<<min(v.deliveries-1, patience), longestWait)}, nil
 		}
 	}
 	return v.close(e.clone(), true), nil

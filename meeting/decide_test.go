@@ -77,7 +77,7 @@ func TestDecide(t *testing.T) {
 		}), Work, "", 0, Closed, false},
 		"the workers are behind": {aView(a, func(v *view) {
 			v.open, v.deliveries, v.now, v.behind = anEntry(Open, 2), 2, noon+5*second, func() (bool, error) { return true, nil }
-		}), Wait, "", 20 * time.Second, "", false},
+		}), Wait, "", 10 * time.Second, "", false},
 		"and have been for long": {aView(a, func(v *view) {
 			v.open, v.deliveries, v.now, v.behind = anEntry(Open, 3), patience, noon+500*second, func() (bool, error) { return true, nil }
 		}), Work, "", 0, Closed, false},

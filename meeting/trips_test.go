@@ -1,6 +1,7 @@
 package meeting_test
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -49,4 +50,38 @@ func TestRoundTrips(t *testing.T) {
 			t.Errorf("%d round trips for three captures; want 3 each", trips)
 		}
 	})
+}
+
+// BenchmarkArrive is the processor time of the decisions about an event of three stations, from the first capture to the end,
+// without a server.
+//
+//	go test ./meeting -run '^$' -bench Arrive
+func BenchmarkArrive(b *testing.B) {
+	store := meetingtest.New()
+	rules := meeting.DefaultRules()
+	rules.Stations = []string{"A", "B", "C"}
+	table := meeting.NewTable(store, meeting.Networks{Default: rules})
+	for i := range b.N {
+		var o meeting.Outcome
+		for k, station := range rules.Stations {
+			p := meeting.Place{Sequence: uint64(3*i + k + 1), Stored: 1e18}
+			store.Put(p, &meeting.Message{})
+			var err error
+			o, err = table.Arrive(b.Context(), meeting.Arrival{
+				Network: "net", Event: fmt.Sprint(i), Frequency: 145e6, Deliveries: 1, Attempts: 12, Least: 2, Most: 32,
+				Capture: meeting.Member{Place: p, Station: station, ID: "id-of-the-capture-of-" + station, Start: 1e18, End: 1e18 + 1e9, Size: 100},
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		last := meeting.Place{Sequence: uint64(3*i + 3), Stored: 1e18}
+		if _, _, err := o.Event.Fetch(b.Context(), last); err != nil {
+			b.Fatal(err)
+		}
+		if err := o.Event.Finish(b.Context(), last); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(3*b.N), "µs/capture")
 }
