@@ -38,7 +38,7 @@ func (w *sampleWatch) look(now time.Time) {
 		w.gaps, w.said = now, r
 	}
 	if r.Clipped > clippedFor && now.Sub(w.clips) >= clipPause {
-		w.log.Warn("the receiver clips: lower its gain", "share", fmt.Sprintf("%.2g %%", 100*r.Clipped), "level", fmt.Sprintf("%.1f dBFS", r.Level))
+		w.log.Warn("the receiver clips: lower its gain", "share", fmt.Sprintf("%.3g %%", 100*r.Clipped), "level", fmt.Sprintf("%.1f dBFS", r.Level))
 		w.clips = now
 	}
 }

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"foxhunt/messages"
+	"foxhunt/station"
+	"foxhunt/station/cutter"
+	"foxhunt/station/receiver"
+)
+
+// Gaps and clipping are told once in a while, with all since the last time.
+func TestSampleWatch(t *testing.T) {
+	var said syncBuffer
+	info := receiver.Info{Kind: receiver.KindStream, Format: messages.CU8, SampleRate: 1000}
+	meter := receiver.NewMeter(info)
+	w := newSampleWatch(meter, info, slog.New(slog.NewTextHandler(&said, nil)))
+	now := time.Now()
+	add := func(value byte, lost int, after time.Duration) string {
+		meter.Add(receiver.Block{IQ: []byte(strings.Repeat(string([]byte{value, value}), 2000)), Rate: 1000, NewRun: lost > 0, Lost: lost}, nil)
+		now = now.Add(after)
+		before := len(said.String())
+		w.look(now)
+		return said.String()[before:]
+	}
+	if text := add(120, 0, 0); text != "" {
+		t.Errorf("of good samples it is said: %s", text)
+	}
+	if text := add(120, 500, time.Second); !strings.Contains(text, "samples were lost") || !strings.Contains(text, "samples=500 gaps=1 of=500ms") {
+		t.Errorf("of a gap it is said: %s", text)
+	}
+	if text := add(120, 100, time.Second) + add(120, 100, time.Second); text != "" {
+		t.Errorf("of the next gaps it is said at once: %s", text)
+	}
+	if text := add(120, 0, time.Minute); !strings.Contains(text, "samples=200 gaps=2") {
+		t.Errorf("of the next gaps it is said later: %s", text)
+	}
+	if text := add(255, 0, time.Second); !strings.Contains(text, "clips: lower its gain") || !strings.Contains(text, "100 %") {
+		t.Errorf("of clipping it is said: %s", text)
+	}
+	if text := add(0, 0, time.Second); text != "" {
+		t.Errorf("of clipping it is said again: %s", text)
+	}
+}
+
+// Places come from the flags, the stations file or the recordings.
+func TestStationPlace(t *testing.T) {
+	given := func(names ...string) func(string) bool {
+		return func(flag string) bool { return strings.Contains(strings.Join(names, " ")+" ", flag+" ") }
+	}
+	recorded := []*station.Recording{{Name: "a", Station: "hb9odp", Place: &station.Place{Latitude: 1, Longitude: 2, Altitude: 3}}, {Name: "b"}}
+	for _, c := range []struct {
+		o    placeOptions
+		want station.Station
+	}{
+		{placeOptions{given: given()}, station.Station{ID: "hb9odp", Latitude: 1, Longitude: 2, Altitude: 3}},
+		{placeOptions{given: given("lat", "lon"), lat: 5, lon: 6, gain: 7}, station.Station{ID: "hb9odp", Latitude: 5, Longitude: 6, Gain: 7}},
+		{placeOptions{given: given(), stations: stationsFile(t)}, station.Station{ID: "HB9ODP", Latitude: 46.499351, Longitude: 8.798828, Altitude: 900}},
+		{placeOptions{given: given(), id: "HB9ODP"}, station.Station{ID: "HB9ODP", Latitude: 1, Longitude: 2, Altitude: 3}},
+	} {
+		if got, err := c.o.find(recorded); err != nil || got != c.want {
+			t.Errorf("%+v: %+v, %v; want %+v", c.o, got, err, c.want)
+		}
+	}
+	if _, err := (&placeOptions{given: given(), stations: "none.yaml", id: "A"}).find(nil); err == nil {
+		t.Error("a stations file that is not there")
+	}
+}
+
+// tunable is a receiver that notes what it is tuned to.
+type tunable struct {
+	receiver.Receiver
+	tuned chan float64
+	fails bool
+}
+
+func (r *tunable) Info() receiver.Info {
+	return receiver.Info{Frequency: 1e6, Tuning: 20 * time.Millisecond}
+}
+
+func (r *tunable) Tune(_ context.Context, frequency float64) error {
+	r.tuned <- frequency
+	if r.fails {
+		return errors.New("broken")
+	}
+	return nil
+}
+
+// Requests of one frequency share a visit, and after the last the receiver goes home; one for the home frequency needs none.
+func TestTunerPlans(t *testing.T) {
+	tuner := newTuner(&tunable{}, quietLog())
+	start := time.Now()
+	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
+	for _, r := range []cutter.Request{
+		{Frequency: 2e6, At: at(100), Length: 50 * time.Millisecond},
+		{Frequency: 2e6, At: at(120), Length: 60 * time.Millisecond},
+		{Frequency: 1e6, At: at(0), Length: time.Hour},
+		{Frequency: 3e6, At: at(300), Length: 50 * time.Millisecond},
+	} {
+		tuner.plan(r)
+	}
+	var visits []visit
+	for len(tuner.wanted) > 0 {
+		visits = append(visits, <-tuner.wanted)
+	}
+	for _, c := range []struct {
+		at        int
+		frequency float64
+		next      time.Duration // ms
+	}{
+		{0, 1e6, 80}, {80, 2e6, 20}, {150, 2e6, 20}, {170, 2e6, 30}, {200, 1e6, 80}, {280, 3e6, 90}, {370, 1e6, 60_000},
+	} {
+		if frequency, next := tuner.now(&visits, at(c.at)); frequency != c.frequency || next != c.next*time.Millisecond {
+			t.Errorf("at %d ms: %g Hz for %v, want %g for %v", c.at, frequency, next, c.frequency, c.next*time.Millisecond)
+		}
+	}
+	if len(visits) != 0 {
+		t.Errorf("%v are left", visits)
+	}
+}
+
+// A visit begins when it is planned, and its receiver comes home when it is over.
+func TestTunerVisits(t *testing.T) {
+	t.Parallel()
+	r := &tunable{tuned: make(chan float64, 10)}
+	tuner := newTuner(r, quietLog())
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- tuner.run(ctx) }()
+	tuner.plan(cutter.Request{Frequency: 2e6, At: time.Now(), Length: 2 * time.Second})
+	for _, want := range []float64{2e6, 1e6} {
+		select {
+		case got := <-r.tuned:
+			if got != want {
+				t.Errorf("tuned to %g Hz, want %g", got, want)
+			}
+		case <-ctx.Done():
+			t.Fatalf("not tuned to %g Hz", want)
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// A receiver that cannot be tuned is told, and the next request finds it where it is.
+func TestTunerFails(t *testing.T) {
+	t.Parallel()
+	var said syncBuffer
+	r := &tunable{tuned: make(chan float64, 10), fails: true}
+	tuner := newTuner(r, slog.New(slog.NewTextHandler(&said, nil)))
+	for range 30 { // more than are taken
+		tuner.plan(cutter.Request{Frequency: 2e6, At: time.Now(), Length: time.Minute})
+	}
+	if !strings.Contains(said.String(), "too many wait") {
+		t.Errorf("of too many requests it is said: %s", said.String())
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- tuner.run(ctx) }()
+	waitFor(t, "the warning", func() bool { return strings.Contains(said.String(), "the receiver was not tuned") })
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// A capture's sigma is of the samples' times and of the clock, whatever either says.
+func TestStationClockStates(t *testing.T) {
+	c, err := newStationClock("3ms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sigma, want := range map[float64]float64{4e6: 5e6, 2e9: messages.MaxClockSigma} {
+		capture := messages.Capture{Receivers: []messages.Receiver{{ClockSigma: sigma}}}
+		c.state(&capture)
+		if got := capture.Receivers[0].ClockSigma; got != want {
+			t.Errorf("%g and 3 ms are %g ns, want %g", sigma, got, want)
+		}
+	}
+}
