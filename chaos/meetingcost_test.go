@@ -33,7 +33,7 @@ func newCostHouse(t *testing.T, window time.Duration) *costHouse {
 	t.Helper()
 	env := environment(t)
 	topology := topology(1)
-	topology.Captures.MaxMsgsPerSubject = -1
+	topology.Captures.MaxMsgsPerSubject = 1_000_000
 	topology.Workers.AckWait = 30 * time.Second // nothing is killed here
 	topology.Workers.MaxAckPending = max(topology.Workers.MaxAckPending, 2*costStations**costEvents)
 	server := newNATS(t, program(t), "nats", natsOptions{measured: true})
