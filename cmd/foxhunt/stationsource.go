@@ -91,7 +91,7 @@ func standardInput(in io.Reader) (receiver.DeadlineReader, error) {
 	case err != nil:
 		return nil, err
 	case info.Mode()&os.ModeCharDevice != 0:
-		return nil, errors.New("standard input is a terminal; want the samples of another program: rtl_sdr ... - | foxhunt station --stdin cu8 ...")
+		return nil, errors.New("standard input is a terminal; want another program that writes samples, as in rtl_sdr -f 98.1e6 -s 250e3 - | foxhunt station --stdin cu8")
 	case info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0:
 		return file, nil
 	}
