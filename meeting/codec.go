@@ -50,7 +50,7 @@ func (e *Entry) wrong() string {
 		return fmt.Sprintf("its state is %.20q", e.State)
 	case !(e.Frequency > 0 && e.Frequency <= messages.MaxFrequency):
 		return fmt.Sprintf("its frequency is %g", e.Frequency)
-	case !isTime(e.Opened) || !isTime(e.Anchor) || e.Until < 0 || e.Until >= messages.MaxStartTime || e.Begun < 0 || e.Tries < e.Begun || e.Tries > 1<<20:
+	case !isTime(e.Opened) || !isTime(e.Anchor) || e.Closed < 0 || e.Closed >= messages.MaxStartTime || e.Until < 0 || e.Until >= messages.MaxStartTime || e.Begun < 0 || e.Tries < e.Begun || e.Tries > 1<<20:
 		return "a time or count in it is impossible"
 	case len(e.Event) > messages.MaxTextBytes || len(e.Code) > maxCodeBytes || len(e.Reason) > maxReasonBytes:
 		return "a text in it is too long"

@@ -253,7 +253,7 @@ func (v *view) close(e *Entry, partial bool) Decision {
 		return e.refuse(CodeNoOverlap, fmt.Sprintf("of the %d captures of its event only %d have time in common; a fix rests on at least %d: "+
 			"look at the stations' clocks and lengths", len(e.Members), n, v.rules.MinReceivers))
 	}
-	e.State, e.Partial = Closed, partial
+	e.State, e.Partial, e.Closed = Closed, partial, v.now
 	return v.begin(e)
 }
 

@@ -24,6 +24,7 @@ type Entry struct {
 	Members   []Member `json:"members"`
 
 	Partial bool   `json:"partial,omitempty"` // closed by the window, and not because all had come
+	Closed  int64  `json:"closed,omitempty"`  // ns by the server's clock, when it was closed
 	Until   int64  `json:"until,omitempty"`   // ns by the server's clock, before which nobody else is to begin work
 	Tries   int    `json:"tries,omitempty"`   // how often work was begun
 	Begun   int    `json:"begun,omitempty"`   // of them, how often it is not known to have ended: its worker died

@@ -205,6 +205,18 @@ func (e *Entry) Holds(p Place) bool {
 	return false
 }
 
+// Ready is when nobody was waited for any more: the last of the captures was stored, or the window had passed.
+func (e *Entry) Ready() time.Time {
+	if e.Partial {
+		return time.Unix(0, e.Closed)
+	}
+	last := e.Members[0].Stored
+	for i := range e.Members {
+		last = max(last, e.Members[i].Stored)
+	}
+	return time.Unix(0, last)
+}
+
 // FirstStored is when the first of the event's captures was stored: a time on which all workers agree.
 func (e *Entry) FirstStored() time.Time {
 	first := e.Members[0].Stored

@@ -57,7 +57,7 @@ func NewWorker(r prometheus.Registerer) *Worker {
 	}
 	w.latency = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "foxhunt_fix_latency_seconds", Buckets: waitBuckets,
-		Help: "From storing a capture in the stream to its confirmed fix, by the server's clock and then the worker's: the wait included."})
+		Help: "From storing a capture in the stream, or from when nobody was waited for any more in its event, to its confirmed fix, by the server's clock and then the worker's: the wait for a worker included."})
 	r.MustRegister(w.duration, w.stages, w.latency)
 	w.stations = newStations(r, mostStations)
 	for _, code := range []string{"gave_up", "kills_workers"} {

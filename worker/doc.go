@@ -2,10 +2,11 @@
 //
 // A capture passes these stages:
 //
-//	decode -> cache -> preprocess -> model -> ellipse -> publish
+//	decode -> meet -> cache -> preprocess -> model -> ellipse -> publish
 //
 // and is then settled: acknowledged once its fix is safely published, put among the dead letters when it can never
-// be processed, or handed back to be tried again. [decide] is the one place that chooses between the three.
+// be processed, or handed back to be tried again, or to wait for captures of other stations, with which it is located in the
+// stage meet. [decide] is the one place that chooses.
 //
 // Several lanes work side by side, each with one capture in hand. Preprocessing is bounded to one capture a
 // processor; captures of one shape share a run of the model.

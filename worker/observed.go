@@ -8,7 +8,11 @@ import (
 
 // observeFix tells the observer what a fix that is safe says of its capture and of the capture's stations.
 func (l *lane) observeFix(j *job) {
-	l.observer.Latency(time.Since(j.message.Stored))
+	ready := j.message.Stored
+	if j.met != nil {
+		ready = j.met.event.Entry().Ready()
+	}
+	l.observer.Latency(time.Since(ready))
 	for i := range j.fix.Receivers {
 		r := &j.fix.Receivers[i]
 		stored := j.message.Stored
