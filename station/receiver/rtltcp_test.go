@@ -165,6 +165,8 @@ func readSamples(t *testing.T, r *RTLTCP, samples int) (runs []Block) {
 		}
 		if b.NewRun {
 			runs = append(runs, b)
+		}
+		if b.NewRun || got == 0 {
 			next = binary.LittleEndian.Uint16(b.IQ)
 		}
 		for i := 0; i < len(b.IQ); i += 2 {
