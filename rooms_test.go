@@ -44,7 +44,7 @@ var rooms = map[string][]string{
 	"station/spool":             {"messages"},
 	"station/status":            {"station/spool"},
 	"sim":                       {"messages", "geo", "dsp"},
-	"meeting":                   {"messages", "github.com/goccy/go-yaml"},
+	"meeting":                   {"messages", "github.com/goccy/go-yaml", "golang.org/x/sync"},
 	"meeting/meetingtest":       {"meeting"},
 	"doctor":                    {"jetstream", "messages", "cache", "model", "rollout", "github.com/nats-io/nats.go"},
 	"chaos":                     {"messages", "jetstream", "meeting", "sim", "geo", "model/modeltest", "github.com/nats-io"},
