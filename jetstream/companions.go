@@ -7,9 +7,9 @@ import (
 	"foxhunt/messages"
 )
 
-// mostEvents bounds the open events that are read to tell how many captures wait for their companions; of more than these a
-// part is told.
-const mostEvents = 20_000
+// mostEvents bounds the open events, and markers of those that are over, that are read to tell how many captures wait for their
+// companions; of more than these a part is told.
+const mostEvents = 50_000
 
 // setCompanions tells which captures wait for others of their event, and not for a worker: the members of the events that are
 // open. Where there is no bucket of events, or this user may not read it, that is not known.
@@ -44,7 +44,7 @@ func (c *Conn) setCompanions(ctx context.Context, lag *Lag, t Topology) error {
 // countMembers counts an open event's members by their subjects. Anybody may have written the entry.
 func countMembers(waiting map[string]uint64, filter string, m StreamMessage) {
 	key, err := meeting.ParseKey(keyOf(filter, m.Subject))
-	if err != nil || m.Header.Get("KV-Operation") != "" {
+	if err != nil {
 		return
 	}
 	entry, err := meeting.DecodeEntry(m.Data)

@@ -43,6 +43,14 @@ func TestLagOfCompanions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	gone := meeting.KeyOfEvent("net", "gone")
+	revision, err := m.Write(within(t, 10*time.Second), gone, event(meeting.Open, 3), 0)
+	if err == nil {
+		err = m.Remove(within(t, 10*time.Second), gone, revision)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := c.PublishPlain("$KV."+jetstream.BucketMeetings+".odd", event(meeting.Open, 3)); err != nil {
 		t.Fatal(err)
 	}

@@ -63,3 +63,13 @@ func CountMembers(filter, subject string, data []byte) map[string]uint64 {
 	countMembers(waiting, filter, StreamMessage{Subject: subject, Data: data})
 	return waiting
 }
+
+// ClockOf tells the time that ask tells, asking once in a while; age lets so much time pass.
+func ClockOf(ask func(context.Context) (time.Time, error)) (now func(context.Context) (time.Time, error), age func(time.Duration)) {
+	c := &serverClock{ask: ask}
+	return c.now, func(d time.Duration) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.asked = c.asked.Add(-d)
+	}
+}
