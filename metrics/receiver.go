@@ -27,7 +27,11 @@ type ReceiverState struct {
 	TooOld, NoRoom           float64
 	Unwritten, Refused       float64
 	Damaged                  float64
+	Asked                    RequestCounts
 }
+
+// RequestCounts is what became of the requests that a station heard.
+type RequestCounts struct{ Accepted, Refused, Malformed, Limited float64 }
 
 // receiverValue is a metric that is read off the state; label is a value of the metric's one label, if it has one.
 type receiverValue struct {
@@ -48,6 +52,7 @@ func NewReceiver(r prometheus.Registerer, state func() ReceiverState) (pubAck fu
 	c := &receiverCollector{state: state}
 	c.always = append(c.always, receiverValues()...)
 	c.always = append(c.always, spoolValues()...)
+	c.always = append(c.always, requestValues()...)
 	c.timed = clockValues()
 	duration := prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "foxhunt_receiver_puback_duration_seconds", Buckets: latencyBuckets,
@@ -111,6 +116,15 @@ func clockValues() []receiverValue {
 		gaugeOf("foxhunt_receiver_clock_sigma_seconds", "Standard deviation of this machine's clock.", func(s *ReceiverState) float64 { return s.ClockSigma }),
 		gaugeOf("foxhunt_receiver_clock_synchronized", "1 while something keeps this machine's clock in time, else 0.", func(s *ReceiverState) float64 { return number(s.ClockSynchronized) }),
 	}
+}
+
+func requestValues() []receiverValue {
+	return labelledValues("foxhunt_receiver_requests_total", "Requests for captures that were heard, by what became of them.", "outcome", map[string]func(*ReceiverState) float64{
+		"accepted":  func(s *ReceiverState) float64 { return s.Asked.Accepted },
+		"refused":   func(s *ReceiverState) float64 { return s.Asked.Refused },
+		"malformed": func(s *ReceiverState) float64 { return s.Asked.Malformed },
+		"limited":   func(s *ReceiverState) float64 { return s.Asked.Limited },
+	})
 }
 
 // labelledValues are counters that share a name.

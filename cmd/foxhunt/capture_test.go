@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"foxhunt/messages"
+	"foxhunt/metrics"
 	"foxhunt/station/cutter"
 	"foxhunt/station/requests"
 )
@@ -148,4 +149,30 @@ func TestCaptureStrangers(t *testing.T) {
 	if strings.Contains(out, "\x1b") || strings.Count(out, "ST2") != 1 || strings.Count(out, "accepted") != 1 {
 		t.Errorf("it shows\n%q", out)
 	}
+}
+
+// TestAskedCounts: a station's metrics have every request, those that it leaves unanswered too.
+func TestAskedCounts(t *testing.T) {
+	h := newHouse(t)
+	if c := (*askedRequests)(nil).counts(); c != (metrics.RequestCounts{}) {
+		t.Errorf("before any are heard: %+v", c)
+	}
+	desk := requests.New(requests.Options{Station: "ST1", Receiver: dcf77, Take: func(cutter.Request) error { return nil }})
+	questions, err := h.conn.HearQuestions(t.Context(), "requests.dcf", desk.Answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer questions.Stop()
+	asked := &askedRequests{desk, questions}
+	must(t, "capture", "--nats", h.server.ClientURL(), "--network", "dcf", "--freq", "77500", "--timeout", "200ms")
+	const flood = 30
+	for range flood {
+		if err := h.conn.PublishPlain("requests.dcf", []byte("no request")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitFor(t, "the flood's counts", func() bool {
+		c := asked.counts()
+		return c.Accepted == 1 && c.Malformed >= 1 && c.Limited >= 1 && c.Malformed+c.Limited == flood
+	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"foxhunt/jetstream"
 	"foxhunt/messages"
+	"foxhunt/metrics"
 	"foxhunt/station/cutter"
 	"foxhunt/station/receiver"
 	"foxhunt/station/requests"
@@ -20,6 +21,7 @@ func (p *stationProcess) hearRequests(ctx context.Context, conn *jetstream.Conn)
 	if err == nil {
 		var questions *jetstream.Questions
 		if questions, err = conn.HearQuestions(ctx, subject, desk.Answer); err == nil {
+			p.asked.Store(&askedRequests{desk, questions})
 			return questions.Stop
 		}
 	}
@@ -27,6 +29,21 @@ func (p *stationProcess) hearRequests(ctx context.Context, conn *jetstream.Conn)
 		p.log.Error("requests for captures are not heard", "error", err)
 	}
 	return func() {}
+}
+
+// askedRequests counts what was asked for.
+type askedRequests struct {
+	desk      *requests.Desk
+	questions *jetstream.Questions
+}
+
+func (a *askedRequests) counts() metrics.RequestCounts {
+	if a == nil {
+		return metrics.RequestCounts{}
+	}
+	c := a.desk.Counts()
+	return metrics.RequestCounts{Accepted: float64(c.Accepted), Refused: float64(c.Refused), Malformed: float64(c.Malformed),
+		Limited: float64(c.Limited + a.questions.Dropped())}
 }
 
 // canDo is what the receiver can do for a request. One that has captures to make by itself is not tuned away from them.

@@ -33,6 +33,8 @@ type stationProcess struct {
 
 	cut  chan *messages.Capture         // to the spool, closed when no more will come
 	conn atomic.Pointer[jetstream.Conn] // nil until NATS answers
+
+	asked atomic.Pointer[askedRequests] // nil while no requests are heard
 }
 
 // waitingCaptures are those that wait to be written to the disk: what comes beyond holds up the receiver.
