@@ -15,11 +15,10 @@ const (
 )
 
 const (
-	onTime     = 20 * time.Millisecond // an arrival so much later than the line may still have lost nothing before it
-	settled    = time.Second           // a line is believed after so long
-	lostAfter  = 3 * time.Second       // without an arrival on time: samples were lost
-	mostHeld   = 8 * time.Second       // of samples whose time is not known yet
-	mostAhead  = 2 * time.Second       // of samples that came before they can have been taken
+	settled    = time.Second     // a line is believed after so long
+	lostAfter  = 3 * time.Second // without an arrival on time: samples were lost
+	mostHeld   = 4 * time.Second // of samples whose time is not known yet
+	mostAhead  = 2 * time.Second // of samples that came before they can have been taken
 	aheadShare = 0.01
 )
 
@@ -92,6 +91,7 @@ func (l *live) add(chunk []byte, at time.Time) error {
 	if err := l.tooFast(at); err != nil {
 		return err
 	}
+	onTime := l.line.onTime()
 	late := l.line.arrived(l.came, at.Sub(l.base), at.UnixNano())
 	switch {
 	case late <= onTime:

@@ -130,6 +130,26 @@ func TestLiveLoss(t *testing.T) {
 	}
 }
 
+// A loss too short to be seen is in what the blocks say of their times, if what is said of the latency leaves it to that.
+func TestLiveSmallLoss(t *testing.T) {
+	o := liveOptions
+	o.Sigma = 20 * time.Microsecond
+	l := newLive(o)
+	p := path{rate: 250e3, chunk: 800, delay: exponential(6, time.Millisecond)}
+	const gap, back = 8_000_000, 8_001_000 // 4 ms, after 32 s
+	got := play(t, l, p, 90*time.Second, func(n int64) bool { return n > gap && n <= back })
+	far := 0
+	for i, b := range got.blocks {
+		truth := float64(got.first[i])*1e9/p.rate - float64(o.Latency)
+		if math.Abs(float64(b.Start)-truth) > 3*b.Sigma {
+			far++
+		}
+	}
+	if share := float64(far) / float64(len(got.blocks)); share > 0.05 {
+		t.Errorf("%.1f %% of the blocks are further off than three times what they say", 100*share)
+	}
+}
+
 func TestLiveTooFast(t *testing.T) {
 	l := newLive(liveOptions)
 	base := time.Now()

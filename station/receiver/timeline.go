@@ -111,6 +111,13 @@ func (t *timeline) fit() {
 // at is the line: by how much later than the nominal rate says.
 func (t *timeline) at(samples float64) float64 { return t.line.start + t.line.slope*samples }
 
+// onTime is how much later than the line an arrival may be that shows that nothing was lost before it: ten times the scatter of the
+// earliest arrivals, as far as that makes sense. A loss of less is not seen, but widens the scatter.
+func (t *timeline) onTime() time.Duration {
+	const least, most = 5 * time.Millisecond, 20 * time.Millisecond
+	return min(max(time.Duration(10*t.scatter), least), most)
+}
+
 // spread is the scatter of the points above the line, the last one aside, which is not at its earliest yet.
 func (t *timeline) spread() float64 {
 	const few = 4

@@ -79,7 +79,7 @@ func TestTimelineFollowsTheClock(t *testing.T) {
 		if since > 30*time.Second {
 			set = int64(time.Hour)
 		}
-		if late := line.arrived(n, since, pathStart+int64(since)+set); late > onTime {
+		if late := line.arrived(n, since, pathStart+int64(since)+set); late > 20*time.Millisecond {
 			t.Fatalf("an arrival is late by %v", late)
 		}
 	})
