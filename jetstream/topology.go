@@ -67,7 +67,7 @@ type Topology struct {
 //   - foxhunt-models: an object store of at most 4 GiB; beyond that no more is taken.
 //   - workers: a capture not acknowledged within 30 s is delivered again, 20 times in all; at most 131,072 captures are with
 //     workers at once, those included that wait for their companions: enough for 10,000 events of 12 captures each. 100,000
-//     that wait take the server some 20 MB and 15 % of a processor, mostly for writing 0.7 MB of the consumer's state to the disk again and again
+//     that wait take the server 23 MB, and some 10 % of a processor to keep 0.7 MB of the consumer's state on the disk
 //     (go test ./jetstream -run '^$' -bench Waiting -benchtime 1x). A worker gives up a capture that fails at its 12th delivery or a later one; the server's own limit is well
 //     above that, and catches captures whose workers died.
 //   - foxhunt-leases: key-value entries that lapse 15 s after they were last renewed.
