@@ -78,7 +78,7 @@ func TestStationStatus(t *testing.T) {
 	t.Parallel()
 	server := jetstreamtest.Start(t)
 	server.Connect(t)
-	address := liveStation(t, "--nats", server.ClientURL(), "--clock", "1ms")
+	address := liveStation(t, "--nats", server.ClientURL(), "--clock", "1ms", "--on-request")
 	waitFor(t, "a capture that is sent and shown", func() bool {
 		s := showing(t, address)
 		return s.Spool.Sent > 0 && len(s.Recent) > 0 && s.Recent[len(s.Recent)-1].Sent && s.Receiver.Level != nil
