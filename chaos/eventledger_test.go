@@ -80,6 +80,24 @@ func TestEventLedger(t *testing.T) {
 			b.fixed("a", "a-0", "a-2", "a-3")
 			b.DeadStored("a-1", codeLate, "")
 		}, ""},
+		{"its copy in another event, where workers die", func(b *eventBook) {
+			b.Harmed()
+			b.emission("a", Punctual, Copied, Punctual, Punctual)
+			b.DeadStored("a-1", codeTooFew, "")
+			b.fixed("a", "a-0", "a-2", "a-3")
+		}, ""},
+		{"its copy in another event", func(b *eventBook) {
+			b.emission("a", Punctual, Copied, Punctual, Punctual)
+			b.DeadStored("a-1", codeTooFew, "")
+			b.fixed("a", "a-0", "a-2", "a-3")
+		}, "both"},
+		{"more ends than messages", func(b *eventBook) {
+			b.Harmed()
+			b.emission("a", Punctual, Copied, Punctual, Punctual)
+			b.DeadStored("a-0", codeTooFew, "")
+			b.DeadStored("a-1", codeLate, "")
+			b.fixed("a", "a-0", "a-2", "a-3")
+		}, "both"},
 		{"repeated", func(b *eventBook) {
 			b.emission("a", Punctual, Punctual, Punctual, Repeated)
 			b.fixed("a", "a-0", "a-1", "a-2")

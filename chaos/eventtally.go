@@ -123,7 +123,7 @@ func (t *EventTally) addCapture(l *EventLedger, e *heardEntry, end emissionEnd) 
 	switch {
 	case len(e.in)+len(e.dead) == 0:
 		t.Missing = append(t.Missing, e.name())
-	case e.both():
+	case e.both(l.harmed):
 		t.Both = append(t.Both, fmt.Sprintf("%s: in fixes %v, and dead letters %v: %s", e.name(), e.in, e.dead, e.why))
 	case len(e.in) > 0 && e.Treatment == Delayed:
 		t.Unfair = append(t.Unfair, e.name()+" came when its event had ended, and is in a fix")
@@ -136,9 +136,13 @@ func (e *heardEntry) name() string {
 	return fmt.Sprintf("%s capture %s of %s for %s", e.Treatment, e.CaptureID, e.Subject, e.of.Event)
 }
 
-// both says whether a capture ended more than once. That of its copy a fix has nothing to say is no second end: the copy of
-// a capture that is in a fix may come after the event's end, and be a dead letter for that.
-func (e *heardEntry) both() bool {
+// both says whether a capture ended more than once. Of one that is stored twice the copy may come after the event's end, and
+// be late. Where something dies its event may also be refused with one of the two and begin anew with the other, as a replay's
+// does: then each message has its own end.
+func (e *heardEntry) both(harmed bool) bool {
+	if e.copied && harmed {
+		return len(e.in) > 1 || len(e.in)+len(e.dead) > e.messages
+	}
 	codes := slices.Compact(slices.Sorted(slices.Values(e.dead)))
 	if e.copied && len(e.in) > 0 && len(codes) == 1 && codes[0] == codeLate {
 		return false
