@@ -40,7 +40,7 @@ func TestProgram(t *testing.T) {
 	worker.says(t, `msg="worker ready"`)
 	watch.says(t, "may subscribe to fixes")
 	exporter.says(t, `msg=leading`)
-	recordings := record(t, s)
+	recordings := record(t, s, time.Now())
 
 	out, err := p.run(t, s, "car.nk", "_INBOX_demo.car", append([]string{"publish", "--bundle", "car"}, recordings...)...)
 	if err != nil || !strings.Contains(out, "on captures.demo.car: 3 receivers") {
@@ -214,11 +214,10 @@ func (p *program) holdTongue(t *testing.T, s *site) {
 	}
 }
 
-// record writes what three receivers heard of a simulated transmitter, and gives publish's arguments for it.
-func record(t *testing.T, s *site) (arguments []string) {
+// record writes what three receivers heard of a simulated transmitter from a time on, and gives publish's arguments for it.
+func record(t *testing.T, s *site, from time.Time) (arguments []string) {
 	t.Helper()
-	scene := sim.Demo(time.Now())
-	capture, _, err := scene.Capture(0, time.Now(), 1)
+	capture, _, err := sim.Demo(from).Capture(0, from, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +225,11 @@ func record(t *testing.T, s *site) (arguments []string) {
 	first := capture.Receivers[0]
 	arguments = []string{"--network", "demo", "--stations", "stations.yaml", "--format", string(first.Format),
 		"--rate", fmt.Sprint(first.SampleRate), "--freq", fmt.Sprint(capture.Frequency)}
-	for _, r := range capture.Receivers[:3] {
+	options := len(arguments)
+	for _, r := range capture.Receivers {
+		if r.Format != first.Format || len(arguments) == options+3 {
+			continue // publish takes files of one format
+		}
 		stations += fmt.Sprintf("- {id: %s, lat: %v, lon: %v}\n", r.Station, r.Latitude, r.Longitude)
 		s.write(t, r.Station+".raw", string(r.IQ))
 		start := time.Unix(0, r.StartTime).UTC().Format(time.RFC3339Nano)

@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // fromReadme are the arguments of a command in README.md's example, without the shell's &.
@@ -57,7 +58,7 @@ func TestFiveMinutes(t *testing.T) {
 	args := fromReadme(t, "publish")
 	key, inbox := take(t, &args, "--nats-nkey"), take(t, &args, "--nats-inbox")
 	take(t, &args, "--stations")
-	recordings := record(t, s)
+	recordings := record(t, s, time.Now())
 	take(t, &recordings, "--network")
 	out, err := p.run(t, s, key, inbox, append(args[:len(args)-1], recordings...)...) // in the place of *_iq.wav
 	if err != nil || !strings.Contains(out, "on captures.dcf.dcf77: 3 receivers") {

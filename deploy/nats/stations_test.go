@@ -38,6 +38,37 @@ const places = `
 // spans are the whole multiples of two seconds in what is common to the recordings.
 const spans = 14
 
+var everyTwo = []string{"--every", "2s", "--length", "2s"}
+
+// TestStations has three stations publish what they heard of a simulated transmitter, each a process with its own key: it is one
+// event, and one fix.
+func TestStations(t *testing.T) {
+	t.Parallel()
+	p := buildProgram(t)
+	names := []string{"cuneo", "milano", "torino"} // of whom record writes
+	s := layOut(t, stationUsers(names, "demo"), p.makeKey)
+	s.write(t, "networks.yaml", "demo: {window: 1m, stations: [cuneo, milano, torino]}\n")
+	s.start(t, "nats-server.conf")
+	worker := p.start(t, s, "worker.nk", "_INBOX_worker", "worker", "--networks", "networks.yaml", "--http-listen", "127.0.0.1:0")
+	worker.says(t, `msg="worker ready"`)
+	tick := time.Now().Truncate(time.Second)
+	recorded := record(t, s, tick.Add(-time.Millisecond)) // some 18 ms
+	take(t, &recorded, "--network")
+	options, files := recorded[:len(recorded)-3], recorded[len(recorded)-3:]
+	stations := map[string][]string{}
+	for _, file := range files {
+		name, _, _ := strings.Cut(file, "=")
+		stations[name] = append(slices.Clone(options), "--every", "1s", "--length", "10ms", file)
+	}
+	fix := p.locate(t, s, "demo", stations, 1)[0]
+	checkReceivers(t, fix, names)
+	if want := messages.TickEvent(fix.Frequency, tick.UnixNano()); fix.Event != want {
+		t.Errorf("the event is %s, want %s", fix.Event, want)
+	}
+	s.checkDead(t, "demo", 0)
+	p.holdTongue(t, s)
+}
+
 // TestDCF77 has each of three real recordings published by a station process of its own, with its own key, on the server of this
 // folder: what belongs together meets, and is located. It prints the table of docs/station.md.
 //
@@ -46,7 +77,7 @@ func TestDCF77(t *testing.T) {
 	t.Parallel()
 	recordings := dcf77(t)
 	p := buildProgram(t)
-	s := layOut(t, stationUsers("dcf", "three", "two"), p.makeKey)
+	s := layOut(t, stationUsers(receivers, "dcf", "three", "two"), p.makeKey)
 	s.write(t, "networks.yaml", networks)
 	s.write(t, "stations.yaml", places)
 	s.start(t, "nats-server.conf")
@@ -59,7 +90,7 @@ func TestDCF77(t *testing.T) {
 	}()
 	worker.says(t, `msg="worker ready"`)
 	t.Run("three stations", func(t *testing.T) {
-		fixes := p.locate(t, s, "dcf", recordings)
+		fixes := p.locate(t, s, "dcf", recordings, spans)
 		checkFixes(t, fixes, receivers, 20e3)
 		s.checkDead(t, "dcf", 0)
 	})
@@ -72,7 +103,7 @@ func TestDCF77(t *testing.T) {
 		}
 	})
 	t.Run("two are enough", func(t *testing.T) {
-		fixes := p.locate(t, s, "two", p.fetchSigMF(t, s, "three", "HB9ODP", "JO51xl"))
+		fixes := p.locate(t, s, "two", p.fetchSigMF(t, s, "three", "HB9ODP", "JO51xl"), spans)
 		checkFixes(t, fixes, receivers[:2], math.Inf(1))
 		for _, fix := range fixes {
 			if fix.Uncertainty.SemiMajor < 300e3 { // two receivers know a line; these stand 600 km apart
@@ -98,7 +129,7 @@ func dcf77(t *testing.T) map[string][]string {
 		if err != nil {
 			t.Skip("the recordings of DCF77 are not here; name the folder that holds dcf77-2020 in FOXHUNT_DATA")
 		}
-		arguments[station] = []string{"--stations", "stations.yaml", path}
+		arguments[station] = append(slices.Clone(everyTwo), "--stations", "stations.yaml", path)
 	}
 	return arguments
 }
@@ -118,16 +149,16 @@ func (p *program) fetchSigMF(t *testing.T, s *site, network string, stations ...
 		if err != nil || len(files) != spans {
 			t.Fatalf("fetch wrote %d recordings of %s, want %d\n%s", len(files), station, spans, out)
 		}
-		arguments[station] = files
+		arguments[station] = append(slices.Clone(everyTwo), files...)
 	}
 	return arguments
 }
 
-// stationUsers are lines of users.conf: a key for every receiver in every network.
-func stationUsers(networks ...string) string {
+// stationUsers are lines of users.conf: a key for every station in every network.
+func stationUsers(stations []string, networks ...string) string {
 	lines := "STATIONS: [\n"
 	for _, n := range networks {
-		for _, r := range receivers {
+		for _, r := range stations {
 			lines += fmt.Sprintf("{ nkey: \"<public key of %s.%s.nk>\", permissions: { publish: \"captures.%s.%s\", subscribe: \"_INBOX_%s.%s.>\" } }\n", n, r, n, r, n, r)
 		}
 	}
@@ -142,7 +173,7 @@ func (p *program) publishAll(t *testing.T, s *site, network string, stations map
 	for station, arguments := range stations {
 		user := network + "." + station
 		processes = append(processes, p.start(t, s, user+".nk", "_INBOX_"+user, append([]string{"station", "--network", network, "--id", station,
-			"--every", "2s", "--length", "2s", "--spool", "spool"}, arguments...)...))
+			"--spool", "spool"}, arguments...)...))
 	}
 	for _, process := range processes {
 		process.endsWithin(t, time.Minute)
@@ -159,18 +190,18 @@ func (p *program) publishAll(t *testing.T, s *site, network string, stations map
 	}
 }
 
-// locate publishes, and returns one fix for each event, in order of their time.
-func (p *program) locate(t *testing.T, s *site, network string, stations map[string][]string) []*messages.Fix {
+// locate publishes, and returns one fix for each of so many events, in order of their time.
+func (p *program) locate(t *testing.T, s *site, network string, stations map[string][]string, events int) []*messages.Fix {
 	t.Helper()
 	p.publishAll(t, s, network, stations)
 	fixes := s.fixes(t, network)
 	slices.SortFunc(fixes, func(a, b *messages.Fix) int { return strings.Compare(a.Event, b.Event) })
-	events := map[string]bool{}
+	located := map[string]bool{}
 	for _, fix := range fixes {
-		events[fix.Event] = true
+		located[fix.Event] = true
 	}
-	if len(fixes) != spans || len(events) != spans {
-		t.Fatalf("%d fixes of %d events in %s; want one for each of %d", len(fixes), len(events), network, spans)
+	if len(fixes) != events || len(located) != events {
+		t.Fatalf("%d fixes of %d events in %s; want one for each of %d", len(fixes), len(located), network, events)
 	}
 	return fixes
 }
