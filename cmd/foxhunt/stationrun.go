@@ -144,7 +144,8 @@ func (p *stationProcess) receive(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, io.EOF):
-			return p.ended(ctx)
+			p.ended()
+			return nil
 		case err != nil:
 			return err
 		}
@@ -165,11 +166,10 @@ func (p *stationProcess) receive(ctx context.Context) error {
 }
 
 // ended says that no more samples come.
-func (p *stationProcess) ended(context.Context) error {
+func (p *stationProcess) ended() {
 	if p.receiver.Info().Live() {
 		p.log.Warn("the samples ended: the program that writes to standard input has gone")
 	}
-	return nil
 }
 
 // keep writes captures to the disk as they are cut.

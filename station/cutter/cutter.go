@@ -18,12 +18,6 @@ type Options struct {
 	Keep     time.Duration // how long samples are kept for requests of what is past; 0: there are no requests
 }
 
-// Schedule says when captures are due.
-type Schedule struct {
-	Every  time.Duration // captures begin at its multiples since the Unix epoch; 0: none
-	Length time.Duration
-}
-
 // Captures is what a Cutter made, and could not make.
 type Captures struct {
 	Scheduled uint64 // captures
@@ -190,26 +184,6 @@ func (c *Cutter) add(b receiver.Block) []*messages.Capture {
 	}
 	return c.cut()
 }
-
-// takeTicks takes up the ticks that have begun since the last one, or since the oldest sample.
-func (c *Cutter) takeTicks() {
-	every := int64(c.o.Schedule.Every)
-	now, oldest := c.ring.now(), c.ring.runs[0]
-	last := floor(now.timeOf(now.end)-1, every)                    // the next sample is not here yet
-	first := floor(oldest.timeOf(oldest.begin-1)+1, every) + every // the first tick that the sample before the oldest is not needed for
-	if c.ticking && c.tick-last <= every {
-		first = max(first, c.tick+every)
-	} else {
-		c.tick = last // the first time, or the clock was set back
-	}
-	for t := first; t <= last; t += every {
-		c.due = append(c.due, due{kind: &c.done.Scheduled, event: messages.TickEvent(now.frequency, t), from: t, to: t + int64(c.o.Schedule.Length)})
-	}
-	c.tick, c.ticking = max(c.tick, last), true
-}
-
-// floor is the last multiple of every up to t.
-func floor(t, every int64) int64 { return t - ((t%every)+every)%every }
 
 // cut makes the captures that can be made now, and gives up those that cannot be made any more.
 func (c *Cutter) cut() (captures []*messages.Capture) {
