@@ -19,6 +19,7 @@ type EventLedger struct {
 	emissions []*emission
 	captures  map[string]*heardEntry // by capture id
 	published map[string]*heardEntry // by message id: of a copy, its capture's
+	acked     map[string]bool        // by message id
 	fixes     map[string]*eventFix   // by the fix's capture_id
 	strange   []string
 }
@@ -36,7 +37,7 @@ type heardEntry struct {
 	copied   bool
 	acked    time.Time // of the original or, before it, its copy; zero: no PubAck came
 	refused  string
-	messages int      // of it that had their PubAck
+	messages int      // of it that had their PubAck: with its copy two
 	dead     []string // codes of its dead letters
 	why      string
 	in       []string // fixes that name it
@@ -54,7 +55,8 @@ type eventFix struct {
 // NewEventLedger returns an empty ledger for workers that wait so long for an event's captures.
 func NewEventLedger(window time.Duration) *EventLedger {
 	return &EventLedger{
-		window: window, captures: make(map[string]*heardEntry), published: make(map[string]*heardEntry), fixes: make(map[string]*eventFix),
+		window: window, captures: make(map[string]*heardEntry), published: make(map[string]*heardEntry), acked: make(map[string]bool),
+		fixes: make(map[string]*eventFix),
 	}
 }
 
@@ -98,6 +100,10 @@ func (l *EventLedger) Acked(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.published[id]
+	if l.acked[id] { // the station had not heard of the first one
+		return
+	}
+	l.acked[id] = true
 	if e.messages++; e.messages == 1 {
 		e.acked = time.Now()
 	}

@@ -35,6 +35,7 @@ func (b *eventBook) emission(name string, treatments ...Treatment) {
 	for _, h := range e.Heard {
 		b.Attempt(h.ID, h.Subject, Fixed)
 		b.Acked(h.ID)
+		b.Acked(h.ID) // sent again, as after a lost answer
 	}
 }
 
