@@ -3,7 +3,6 @@ package examples_test
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,10 +94,10 @@ func TestAsyncAPIRefuses(t *testing.T) {
 	t.Parallel()
 	node := nodeWithModules(t)
 	for _, message := range []letter{
-		{"fixes.dcf.dcf77", map[string]string{"Content-Type": "application/json", "Nats-Msg-Id": "x"}, []byte(`{"v":1}`)},
-		{"captures.dcf.dcf77", map[string]string{}, []byte("\x81\xa1v\x02")},
-		{"dead.captures.dcf.dcf77", map[string]string{"Foxhunt-Reason": "empty"}, []byte("x")},
-		{"elsewhere.dcf", map[string]string{}, []byte("x")},
+		{"fixes.dcf.dcf77", map[string]any{"Content-Type": "application/json", "Nats-Msg-Id": "x"}, []byte(`{"v":1}`)},
+		{"captures.dcf.dcf77", map[string]any{}, []byte("\x81\xa1v\x02")},
+		{"dead.captures.dcf.dcf77", map[string]any{"Foxhunt-Reason": "empty"}, []byte("x")},
+		{"elsewhere.dcf", map[string]any{}, []byte("x")},
 	} {
 		line, _ := json.Marshal(message)
 		said, err := validate(node, line)
@@ -126,9 +125,9 @@ func validate(node program, lines []byte) (string, error) {
 
 // letter is a message as validate.js reads it.
 type letter struct {
-	Subject string            `json:"subject"`
-	Headers map[string]string `json:"headers"`
-	Data    []byte            `json:"data"`
+	Subject string         `json:"subject"`
+	Headers map[string]any `json:"headers"`
+	Data    []byte         `json:"data"`
 }
 
 // wiretap hears all that goes over foxhunt's subjects.
@@ -178,7 +177,7 @@ func (w wiretap) until(t *testing.T, enough func(subjects []string) bool) []byte
 			continue
 		}
 		subjects = append(subjects, m.Subject)
-		line, err := json.Marshal(letter{m.Subject, maps.Collect(firsts(m.Header)), m.Data})
+		line, err := json.Marshal(letter{m.Subject, values(m.Header), m.Data})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,13 +186,14 @@ func (w wiretap) until(t *testing.T, enough func(subjects []string) bool) []byte
 	return lines.Bytes()
 }
 
-// firsts are the headers with the first value of each.
-func firsts(h nats.Header) func(yield func(string, string) bool) {
-	return func(yield func(string, string) bool) {
-		for name := range h {
-			if !yield(name, h.Get(name)) {
-				return
-			}
+// values are the headers: a text, or a list where there are several of one name.
+func values(h nats.Header) map[string]any {
+	all := map[string]any{}
+	for name, list := range h {
+		all[name] = list
+		if len(list) == 1 {
+			all[name] = list[0]
 		}
 	}
+	return all
 }
