@@ -47,7 +47,7 @@ var rooms = map[string][]string{
 	"meeting":                   {"messages", "github.com/goccy/go-yaml", "golang.org/x/sync"},
 	"meeting/meetingtest":       {"meeting"},
 	"doctor":                    {"jetstream", "messages", "cache", "model", "rollout", "github.com/nats-io/nats.go"},
-	"chaos":                     {"messages", "jetstream", "meeting", "sim", "geo", "model/modeltest", "github.com/nats-io"},
+	"chaos":                     {"messages", "jetstream", "sim", "geo", "model/modeltest", "github.com/nats-io"},
 	"loadtest":                  {"messages", "jetstream", "sim", "geo", "github.com/HdrHistogram/hdrhistogram-go"},
 	"compare":                   {"messages"},
 	"evaluate":                  {"sim", "features", "contract", "model", "geo", "messages", "dsp", "golang.org/x/sync"},
