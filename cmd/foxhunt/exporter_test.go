@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
@@ -12,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"foxhunt/jetstream"
+	"foxhunt/messages"
 )
 
 // quickExporter reads so often that a test need not wait.
@@ -188,7 +192,7 @@ func TestExporterOptions(t *testing.T) {
 func TestScrapeIsDocumented(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	process, _ := h.startWorker(t, "--model", plainFile(t))
+	process, _ := h.startWorker(t, "--window", "500ms")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
@@ -202,6 +206,15 @@ func TestScrapeIsDocumented(t *testing.T) {
 	}()
 	h.publish(t, captureSubject("net", "a"), encode(t, longCapture(t)))
 	h.publish(t, captureSubject("net", "a"), []byte("no capture"))
+	alone := longCapture(t)
+	alone.Receivers, alone.Event = alone.Receivers[:1], "an emission"
+	for n := range 2 { // of a station that repeats itself in an event that has too few
+		numbered := nats.NewMsg(captureSubject("net", alone.Receivers[0].Station))
+		numbered.Data, numbered.Header = encode(t, alone), nats.Header{messages.SequenceHeader: {fmt.Sprint(n + 1)}}
+		if _, err := h.js.PublishMsg(t.Context(), numbered); err != nil {
+			t.Fatal(err)
+		}
+	}
 	conditional := []string{ // served only when there is cause
 		"foxhunt_retries_total", "foxhunt_model_stated_accuracy", // a capture is tried again; the model states one
 		"foxhunt_model_load_failures_total", "foxhunt_arm_errors_total", "foxhunt_fallbacks_total", // a model fails
@@ -218,7 +231,8 @@ func TestScrapeIsDocumented(t *testing.T) {
 	waitFor(t, "all metrics of docs/metrics.md", func() bool {
 		served, lacking = servedMetrics(t, process.http.address()), nil
 		for name := range documented {
-			if _, ok := served[name]; !ok && !slices.Contains(conditional, name) && !strings.HasPrefix(name, "foxhunt_gateway_") {
+			other := strings.HasPrefix(name, "foxhunt_gateway_") || strings.HasPrefix(name, "foxhunt_receiver_") // a station's
+			if _, ok := served[name]; !ok && !other && !slices.Contains(conditional, name) {
 				lacking = append(lacking, name)
 			}
 		}
