@@ -5,7 +5,7 @@ SHELL := /bin/bash
 RUNTIME := scripts/fetch-onnxruntime.sh
 FUZZTIME ?= 5s
 BENCHTIME ?= 1s
-CHAOS ?= -chaos.captures 3000 -chaos.duration 20s -chaos.settle 3m
+CHAOS ?= -chaos.captures 3000 -chaos.duration 20s
 
 # The packages of Python that some tests check against; without them these are skipped.
 PYTHON := .cache/python

@@ -16,7 +16,7 @@ import (
 var (
 	captures = flag.Int("chaos.captures", 300, "captures of each scenario")
 	duration = flag.Duration("chaos.duration", 2*time.Second, "over which they are published")
-	settling = flag.Duration("chaos.settle", time.Minute, "how long the workers may take for what is left after that")
+	settling = flag.Duration("chaos.settle", 3*time.Minute, "how long the workers may take for what is left after that; what a killed server brings back takes them a minute")
 	race     = flag.Bool("chaos.race", false, "build foxhunt with the race detector")
 
 	costEvents = flag.Int("chaos.events", 60, "events whose cost is measured")

@@ -100,7 +100,7 @@ func (h *House) URL() string { return urls(h.Servers) }
 func (h *House) listen(t testing.TB) {
 	t.Helper()
 	var err error
-	h.nats, err = nats.Connect(h.URL(), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+	h.nats, err = nats.Connect(h.URL(), nats.Timeout(patience), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,8 +128,8 @@ func scrape(address string) (r reading, err error) {
 	return r, nil
 }
 
-// checkQuiet expects that the next reading says of each subject, of which there are at least so many, that so many captures
-// wait.
+// checkQuiet expects that the next reading, begun when all is quiet, says of each subject, of which there are at least so
+// many, that so many captures wait.
 func (h *House) checkQuiet(address string, each float64, least int) {
 	h.t.Helper()
 	began := time.Now()
@@ -137,7 +137,7 @@ func (h *House) checkQuiet(address string, each float64, least int) {
 	waitFor(h.t, "the next reading", func() (done bool) {
 		var err error
 		r, err = scrape(address)
-		return err == nil && r.at.After(began)
+		return err == nil && r.at.Add(-r.took).After(began)
 	})
 	if len(r.subjects) < least {
 		h.t.Errorf("the exporter shows %d subjects, want %d", len(r.subjects), least)
@@ -153,12 +153,12 @@ func (h *House) checkQuiet(address string, each float64, least int) {
 func (h *House) judgeReadings(t *testing.T, readings []reading) {
 	var errors []float64
 	for _, r := range readings {
-		began, ended := h.waiting(r.at.Add(-r.took)), h.waiting(r.at)
-		off := max(min(began, ended)-r.total, r.total-max(began, ended), 0)
+		least, most := h.waiting(r.at.Add(-r.took), r.at)
+		off := max(least-r.total, r.total-most, 0)
 		errors = append(errors, off)
 		if off > r.inFlight+publishers {
-			t.Errorf("the exporter said %g, the ledger %g when it began to look and %g %v later, with %g in flight and up to %d being published",
-				r.total, began, ended, r.took, r.inFlight, publishers)
+			t.Errorf("the exporter said %g after %v, in which by the ledger there were %g to %g, with %g in flight and up to %d being published",
+				r.total, r.took, least, most, r.inFlight, publishers)
 		}
 	}
 	if len(errors) == 0 {
@@ -168,10 +168,11 @@ func (h *House) judgeReadings(t *testing.T, readings []reading) {
 	table.Measured("the lag of %d readings under load is off by %g captures at the median, %g at most; by 0 when quiet", len(errors), errors[len(errors)/2], errors[len(errors)-1])
 }
 
-// waiting is how many captures of all stations waited at a moment, as the ledger tells.
-func (h *House) waiting(at time.Time) (n float64) {
+// waiting is how many captures of all stations waited in a time, as the ledger tells.
+func (h *House) waiting(from, to time.Time) (least, most float64) {
 	for i := range 10 {
-		n += float64(h.Ledger.Waiting(fmt.Sprintf("captures.chaos.s%d", i), at))
+		l, m := h.Ledger.Waiting(fmt.Sprintf("captures.chaos.s%d", i), from, to)
+		least, most = least+float64(l), most+float64(m)
 	}
-	return n
+	return least, most
 }

@@ -205,14 +205,22 @@ func (l *Ledger) Waits(match func(subject string) bool) []time.Duration {
 	return waits
 }
 
-// Waiting is how many captures of a subject had their PubAck and no fix in the stream yet at a moment.
-func (l *Ledger) Waiting(subject string, at time.Time) (n int) {
+// Waiting is how many captures of a subject had their PubAck and no fix in the stream yet, at any moment of a time: least are
+// those that waited throughout, most those that waited at some moment. Captures come and go meanwhile, so that there may have
+// been more than at either end.
+func (l *Ledger) Waiting(subject string, from, to time.Time) (least, most int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range l.entries {
-		if e.subject == subject && !e.acked.IsZero() && e.acked.Before(at) && (e.stored == 0 || e.fixTime.After(at)) {
-			n++
+		if e.subject != subject || e.acked.IsZero() {
+			continue
+		}
+		if e.acked.Before(from) && (e.stored == 0 || e.fixTime.After(to)) {
+			least++
+		}
+		if e.acked.Before(to) && (e.stored == 0 || e.fixTime.After(from)) {
+			most++
 		}
 	}
-	return n
+	return least, most
 }

@@ -92,12 +92,16 @@ func TestWaits(t *testing.T) {
 	if len(waits) != 1 || waits[0] < time.Hour || waits[0] > time.Hour+time.Minute {
 		t.Errorf("waits %v, want one of an hour", waits)
 	}
+	after := between.Add(2 * time.Hour)
 	for _, c := range []struct {
-		at   time.Time
-		want int
-	}{{before, 0}, {between.Add(time.Second), 2}, {between.Add(2 * time.Hour), 1}} {
-		if n := l.Waiting("captures.n.s", c.at); n != c.want {
-			t.Errorf("%d captures waited at %v, want %d", n, c.at, c.want)
+		from, to    time.Time
+		least, most int
+	}{
+		{before, before, 0, 0}, {between.Add(time.Second), between.Add(time.Second), 2, 2}, {after, after, 1, 1},
+		{before, after, 0, 2}, {between.Add(time.Second), after, 1, 2},
+	} {
+		if least, most := l.Waiting("captures.n.s", c.from, c.to); least != c.least || most != c.most {
+			t.Errorf("%d to %d captures waited from %v to %v, want %d to %d", least, most, c.from, c.to, c.least, c.most)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func newCluster(t testing.TB, programs *Programs) (servers []*NATS) {
 	for i := range 3 {
 		servers = append(servers, newNATS(t, programs, fmt.Sprintf("nats-%d", i+1), natsOptions{listen: listen[i], routes: routes}))
 	}
-	nc, err := nats.Connect(urls(servers))
+	nc, err := nats.Connect(urls(servers), nats.Timeout(patience))
 	if err != nil {
 		t.Fatal(err)
 	}
