@@ -91,6 +91,7 @@ const (
 	AnswerTooLong    = "too_long"     // so many samples are more than a capture may have, or than it keeps
 	AnswerTooLate    = "too_late"     // the samples are past, and not kept any more, or there is no time left to tune
 	AnswerTooEarly   = "too_early"    // it is longer until then than it plans ahead
+	AnswerNoSamples  = "no_samples"   // no samples come from its receiver at this moment
 	AnswerBusy       = "busy"         // it has as many requests as it takes, or one for another frequency at that time
 )
 

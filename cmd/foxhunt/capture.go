@@ -37,8 +37,9 @@ func newCapture() *cobra.Command {
 		Long: `Ask all stations of a network for one capture each of the same emission, and show which of them will make it.
 
 Stations hear it that run with --on-request; those whose receiver can be tuned are tuned to the frequency for it and back.
-Each answers at once, accepting or saying why not: not_tunable, rate_too_low, too_long, too_late, too_early, busy. What is
-shown is the stations' word, which nothing proves; their captures are theirs alone.
+Each answers at once, accepting or saying why not: not_tunable, rate_too_low, too_long, too_late, too_early,
+busy, and no_samples where its receiver gives none at this moment, which may be asked again. What is shown is the stations'
+word, which nothing proves; their captures are theirs alone.
 
 With --wait the fix made of the captures is waited for and shown as foxhunt watch does. The exit code is 1 if no station
 accepts, and 75 if none listens or the fix did not come in time.`,

@@ -1,15 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"foxhunt/geo"
+	"foxhunt/messages"
 )
 
 // TestCaptureIsLocated has three stations, each with a receiver of its own, asked for a capture, which meet in a worker: the fix
@@ -38,9 +41,18 @@ func TestCaptureIsLocated(t *testing.T) {
 		}
 	}()
 	var result captureResult
-	waitFor(t, "three stations that listen, and their fix", func() bool {
-		out, err := command(t.Context(), "capture", "--nats", h.server.ClientURL(), "--network", "ring", "--freq", "145.5e6", "--at", "+1s", "--length", "500ms", "--timeout", "700ms", "--wait", "20s", "--json")
-		return err == nil && json.Unmarshal([]byte(out), &result) == nil && len(result.Answers) == 3 && result.Fix != nil && len(result.Fix.Receivers) == 3
+	ask := func(more ...string) error {
+		result = captureResult{}
+		out, err := command(t.Context(), append([]string{"capture", "--nats", h.server.ClientURL(), "--network", "ring", "--freq", "145.5e6", "--at", "+1s", "--length", "500ms",
+			"--timeout", "700ms", "--json"}, more...)...)
+		return cmp.Or(err, json.Unmarshal([]byte(out), &result))
+	}
+	waitFor(t, "three stations that listen, and whose samples come", func() bool {
+		refused := func(a *messages.Answer) bool { return !a.Accepted }
+		return ask() == nil && len(result.Answers) == 3 && !slices.ContainsFunc(result.Answers, refused)
+	})
+	waitFor(t, "their fix", func() bool {
+		return ask("--wait", "20s") == nil && len(result.Answers) == 3 && len(result.Fix.Receivers) == 3
 	})
 	for _, a := range result.Answers {
 		if !a.Accepted || a.SampleRate != 48000 || a.ClockSigma != 1000 {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"foxhunt/messages"
 	"foxhunt/station"
 	"foxhunt/station/cutter"
@@ -169,6 +171,39 @@ func TestTunerFails(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// A station whose receiver gives no samples says so rather than that its clock is perfect.
+func TestStationSilent(t *testing.T) {
+	t.Parallel()
+	o := &stationOptions{}
+	set := pflag.NewFlagSet("station", pflag.ContinueOnError)
+	o.register(set)
+	if err := set.Parse(append(recordingFlags(t, 10_000)[1:], "--sigma", "250ns", "--on-request")); err != nil {
+		t.Fatal(err)
+	}
+	p, err := o.process(set.Args(), nil, quietLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	if can := p.canDo(); !can.Silent || can.ClockSigma != 0 {
+		t.Errorf("before the first sample: %+v", can)
+	}
+	block, err := p.receiver.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cutter.Add(block)
+	if can := p.canDo(); can.Silent || can.ClockSigma != 250 {
+		t.Errorf("after it: %+v", can)
+	}
+	seen, live := p.cutter.Meter().Read(), receiver.Info{Kind: receiver.KindRTLTCP}
+	for after, want := range map[time.Duration]bool{4 * time.Second: false, time.Minute: true} {
+		if now := seen.Came.Add(after); silent(live, seen, now) != want || silent(p.receiver.Info(), seen, now) {
+			t.Errorf("%v later: a live receiver is silent: %t, a recording: %t", after, silent(live, seen, now), silent(p.receiver.Info(), seen, now))
+		}
 	}
 }
 

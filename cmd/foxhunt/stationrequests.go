@@ -48,15 +48,25 @@ func (a *askedRequests) counts() metrics.RequestCounts {
 
 // canDo is what the receiver can do for a request. One that has captures to make by itself is not tuned away from them.
 func (p *stationProcess) canDo() requests.Receiver {
-	info := p.receiver.Info()
-	sigma := p.cutter.Meter().Read().Sigma
+	info, seen := p.receiver.Info(), p.cutter.Meter().Read()
+	sigma := seen.Sigma
 	if info.Live() {
 		sigma = math.Hypot(sigma, float64(p.clock.sigma()))
 	}
 	return requests.Receiver{
 		Frequency: p.tuner.home, Tunable: info.Tuning > 0 && p.o.cut.every == 0 && p.o.cut.level == "", Tuning: info.Tuning,
 		SampleRate: info.SampleRate, SampleBytes: info.Format.BytesPerSample(), Keep: p.cutter.Kept(), ClockSigma: time.Duration(sigma),
+		Silent: silent(info, seen, time.Now()),
 	}
+}
+
+// silentAfter is how long a live receiver may give no samples until it counts as silent. One that has lost some gives none for up to
+// four seconds, as those that come are held until it is known when they were taken.
+const silentAfter = 6 * time.Second
+
+// silent reports whether no samples come. Those of recordings come when there is time for them.
+func silent(info receiver.Info, seen receiver.Reading, now time.Time) bool {
+	return seen.Came.IsZero() || info.Live() && now.Sub(seen.Came) > silentAfter
 }
 
 func (p *stationProcess) take(r cutter.Request) error {

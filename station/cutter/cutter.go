@@ -45,6 +45,7 @@ type Cutter struct {
 	ticking bool  // there was one
 	trigger *trigger
 	due     []due
+	ended   bool // no more samples will come
 	done    Captures
 }
 
@@ -234,5 +235,5 @@ func (c *Cutter) End() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.done.Missed += uint64(len(c.due))
-	c.due = nil
+	c.due, c.ended = nil, true
 }

@@ -204,8 +204,10 @@ func TestRequests(t *testing.T) {
 		}
 		return captures
 	}
-	if err := ask(time.Now().UnixNano()-second, time.Second); code(err) != messages.AnswerTooLate {
-		t.Errorf("what is past before the first sample: %v", err)
+	for _, from := range []int64{-second, second} {
+		if err := ask(time.Now().UnixNano()+from, time.Second); code(err) != messages.AnswerNoSamples {
+			t.Errorf("before the first sample: %v", err)
+		}
 	}
 	add(200)
 	now := truth(f.next)
@@ -254,6 +256,10 @@ func TestRequests(t *testing.T) {
 	}
 	if err := ask(now+10*second, time.Second); code(err) != messages.AnswerBusy {
 		t.Errorf("one request too many: %v", err)
+	}
+	c.End()
+	if err := ask(now+10*second, time.Second); code(err) != messages.AnswerNoSamples {
+		t.Errorf("after the last sample: %v", err)
 	}
 }
 

@@ -41,9 +41,10 @@ func (c *Cutter) Request(r Request) error {
 	switch {
 	case waiting >= MaxRequests:
 		return refuse(messages.AnswerBusy, "%d requests wait already", waiting)
-	case now == nil && time.Until(r.At) < 0:
-		return refuse(messages.AnswerTooLate, "no samples have come yet")
+	case c.ended:
+		return refuse(messages.AnswerNoSamples, "its samples have ended")
 	case now == nil:
+		return refuse(messages.AnswerNoSamples, "no samples have come yet")
 	case from-now.timeOf(now.end) > int64(MaxAhead):
 		return refuse(messages.AnswerTooEarly, "%v is more than %v ahead", r.At.UTC(), MaxAhead)
 	default:

@@ -14,6 +14,7 @@ type Reading struct {
 	Rate    float64   // Hz, the true rate as last measured
 	Sigma   float64   // ns, of the blocks' times as last stated
 	Time    time.Time // of the last sample; zero before the first
+	Came    time.Time // when that came, by this machine's clock
 
 	Samples uint64 // all that came
 	Clips   uint64 // those of them at the end of the scale
@@ -122,6 +123,7 @@ func (m *Meter) note(b Block, all span) {
 	m.reading.Samples += uint64(all.samples)
 	m.reading.Clips += uint64(all.clips)
 	m.reading.Rate, m.reading.Sigma = b.Rate, b.Sigma
+	m.reading.Came = time.Now()
 	m.reading.Time = time.Unix(0, b.Start+int64(float64(all.samples)*1e9/b.Rate))
 }
 

@@ -34,6 +34,7 @@ type Receiver struct {
 	Keep        time.Duration // how much of the past is still there
 	MaxLength   time.Duration // the longest capture that can be cut; 0: as long as a message may be
 	ClockSigma  time.Duration // of its clock
+	Silent      bool          // no samples come from it at this moment, so that nobody knows how good its times are
 }
 
 // Options say for whom a Desk decides.
@@ -179,6 +180,8 @@ func possible(q *messages.Request, r Receiver, now time.Time) (code, reason stri
 		return messages.AnswerTooLate, fmt.Sprintf("that is in %v; it takes %v to be tuned", start.Sub(now).Truncate(time.Millisecond), r.Tuning)
 	case start.Before(now.Add(-r.Keep)):
 		return messages.AnswerTooLate, fmt.Sprintf("that is %v past; it keeps the last %v", now.Sub(start).Truncate(time.Millisecond), r.Keep)
+	case r.Silent:
+		return messages.AnswerNoSamples, "no samples come from its receiver at this moment"
 	}
 	return "", ""
 }

@@ -99,6 +99,7 @@ func TestRefused(t *testing.T) {
 		"tomorrow":                        {nil, messages.Request{Frequency: 77500, Length: 1}, 24 * time.Hour, messages.AnswerTooEarly},
 		"past, on another frequency":      {nil, messages.Request{Frequency: 7e6, Length: 1}, -time.Second, messages.AnswerTooLate},
 		"no time to tune":                 {nil, messages.Request{Frequency: 7e6, Length: 1}, 100 * time.Millisecond, messages.AnswerTooLate},
+		"no samples come":                 {func(r *Receiver) { r.Silent, r.ClockSigma = true, 0 }, messages.Request{Frequency: 77500, Length: 1}, time.Minute, messages.AnswerNoSamples},
 		"longer past than it is kept for": {nil, messages.Request{Frequency: 77500, Length: 1}, -20 * time.Second, messages.AnswerTooLate},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -172,6 +173,23 @@ func TestBusy(t *testing.T) {
 	s.fails = errors.New("the cutter has no room " + strings.Repeat("é", 300))
 	if a := s.ask(t, messages.Request{Frequency: 77500, At: at(6 * time.Minute), Length: 1}); a.Code != messages.AnswerBusy || !strings.HasPrefix(a.Reason, "the cutter") {
 		t.Errorf("what the cutter does not take: %+v", a)
+	}
+}
+
+// TestSilent: who asked while no samples came may send the same request again, and has it made when they do.
+func TestSilent(t *testing.T) {
+	t.Parallel()
+	s := newStation()
+	s.receiver.Silent = true
+	q := messages.Request{Event: messages.NewCaptureID(), Frequency: 77500, At: s.in(time.Minute), Length: 1}
+	for range 2 {
+		if a := s.ask(t, q); a.Accepted || a.Code != messages.AnswerNoSamples || a.ClockSigma != 0 {
+			t.Errorf("answer %+v", a)
+		}
+	}
+	s.receiver.Silent = false
+	if a := s.ask(t, q); !a.Accepted || a.ClockSigma != 30e3 || len(s.taken) != 1 {
+		t.Errorf("answer %+v, taken %+v", a, s.taken)
 	}
 }
 
