@@ -28,6 +28,7 @@ func TestModel(t *testing.T) {
 			w := newWorld(t, seed)
 			w.run()
 			seen["fixes"] += len(w.fixes)
+			seen["together"] += w.together
 			for _, code := range w.dead {
 				seen[code]++
 			}
@@ -37,7 +38,7 @@ func TestModel(t *testing.T) {
 		}
 	}
 	t.Logf("what was seen: %v", seen)
-	for _, what := range []string{"fixes", "no_baseline", meeting.CodeTooFew, meeting.CodeNoOverlap, meeting.CodeLate, meeting.CodeRepeatedStation, meeting.CodeFrequencyMismatch} {
+	for _, what := range []string{"fixes", "together", "no_baseline", meeting.CodeTooFew, meeting.CodeNoOverlap, meeting.CodeLate, meeting.CodeRepeatedStation, meeting.CodeFrequencyMismatch} {
 		if seen[what] == 0 {
 			t.Errorf("%s never came about: %v", what, seen)
 		}
@@ -65,6 +66,8 @@ type world struct {
 	captures []*published
 	harms    int // deaths, pauses and failures that are still to come
 	harmed   bool
+
+	together int // letters that the worker wrote that refused their event
 
 	fixes map[string][]meeting.Place
 	dead  map[meeting.Place]string
@@ -278,6 +281,9 @@ func (p *process) work(c *published, deliveries int) {
 			return
 		}
 		p.bury(c, o.Code)
+		if o.Refuses {
+			p.buryOthers(ctx, c, o.Key, o.Ended)
+		}
 	case o.Action == meeting.Work:
 		p.locate(ctx, c, o.Event)
 	}
@@ -330,7 +336,22 @@ func (p *process) refuse(ctx context.Context, c *published, e *meeting.Event, co
 		p.back(c, time.Second)
 	case err == nil:
 		p.bury(c, code)
+		p.buryOthers(ctx, c, e.Key, e.Entry())
 	}
+}
+
+// buryOthers is what a worker does with the others of an event that it has refused.
+func (p *process) buryOthers(ctx context.Context, c *published, key meeting.Key, e *meeting.Entry) {
+	if p.died.Load() {
+		return
+	}
+	_ = p.table.BuryOthers(ctx, key, e, c.member.Place, func(m meeting.Member, _ *meeting.Message, code, _ string) (bool, error) {
+		if p.died.Load() {
+			return false, errDied
+		}
+		p.world.with(func() { p.world.dead[m.Place] = code; p.world.together++ })
+		return true, nil
+	})
 }
 
 func (p *process) giveBack(ctx context.Context, c *published, e *meeting.Event) {

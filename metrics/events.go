@@ -36,7 +36,7 @@ func newEvents(r prometheus.Registerer) *events {
 		leftOut: counters(r, "foxhunt_event_captures_left_out_total", "Captures that their event does without, by the code of their dead letter: late and repeated_station among them.", "network", "station", "code"),
 		firstToFix: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "foxhunt_event_fix_seconds", Buckets: firstToFixBuckets,
-			Help: "From the first sample of an event to its confirmed fix, by the station's clock and then the worker's: the captures' length and the wait for the others included."}),
+			Help: "From the first sample of a live event to its confirmed fix, by the station's clock and then the worker's: the captures' length and the wait for the others included."}),
 		receivers: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "foxhunt_event_receivers", Buckets: receiversBuckets, Help: "Captures that met in a fix."}),
 		networks: nameSet{most: mostNetworks}, stations: nameSet{most: mostLeftOut},
@@ -53,11 +53,11 @@ func (e *events) Met(network, outcome string) {
 	e.ended.WithLabelValues(network, outcome).Inc()
 }
 
-// EventFixed records a fix in which so many captures met, and the time from their first sample.
-func (e *events) EventFixed(receivers int, took time.Duration) {
-	e.receivers.Observe(float64(receivers))
-	e.firstToFix.Observe(max(took, 0).Seconds())
-}
+// EventFixed records a fix in which so many captures met.
+func (e *events) EventFixed(receivers int) { e.receivers.Observe(float64(receivers)) }
+
+// FirstToFix records the time from the first sample of a live event to its fix.
+func (e *events) FirstToFix(took time.Duration) { e.firstToFix.Observe(took.Seconds()) }
 
 // LeftOut records a capture that its event does without.
 func (e *events) LeftOut(network, station, code string) {

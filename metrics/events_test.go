@@ -14,8 +14,8 @@ func TestEvents(t *testing.T) {
 	e.Met("demo", "complete")
 	e.Met("demo", "complete")
 	e.LeftOut("demo", "A", "late")
-	e.EventFixed(3, 2*time.Second)
-	e.EventFixed(3, -time.Second) // of clocks that disagree
+	e.EventFixed(3)
+	e.FirstToFix(2 * time.Second)
 	if n := testutil.ToFloat64(e.ended.WithLabelValues("demo", "complete")); n != 2 {
 		t.Errorf("%v events were complete, want 2", n)
 	}

@@ -23,7 +23,7 @@ func (l *lane) hasFix(ctx context.Context, j *job) bool {
 		return false
 	}
 	if j.ended != nil {
-		_, found := l.look(ctx, j, eventSubject(j.network), j.ended.id, j.ended.stored)
+		_, found := l.look(ctx, j, eventSubject(j.network), j.ended.entry.ID(j.ended.key), j.ended.entry.FirstStored())
 		return found
 	}
 	capture, refused := messages.Peek(j.message.Data) // the job's may not have been read

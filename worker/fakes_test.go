@@ -301,6 +301,7 @@ type counts struct {
 	dropped                              int
 	arms                                 map[string]int // what each was told of, such as "champion 1 fixed"
 	latency                              time.Duration
+	firstToFix                           []time.Duration
 	events                               []string
 	received                             []string // network, source and number
 	stations                             []string // network, name, use, residual and the capture's time
@@ -321,8 +322,11 @@ func (c *counts) Repeated()                   { c.with(func() { c.repeated++ }) 
 func (c *counts) Met(network, outcome string) {
 	c.with(func() { c.events = append(c.events, network+" "+outcome) })
 }
-func (c *counts) EventFixed(receivers int, _ time.Duration) {
+func (c *counts) EventFixed(receivers int) {
 	c.with(func() { c.events = append(c.events, fmt.Sprint("fix of ", receivers)) })
+}
+func (c *counts) FirstToFix(took time.Duration) {
+	c.with(func() { c.firstToFix = append(c.firstToFix, took) })
 }
 func (c *counts) LeftOut(network, station, code string) {
 	c.with(func() { c.events = append(c.events, network+" "+station+" "+code) })

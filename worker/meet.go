@@ -61,7 +61,7 @@ func (l *lane) meet(ctx context.Context, j *job) error {
 		l.observer.Met(j.network, outcomeOf(o.Code))
 	}
 	if o.Ended != nil {
-		j.ended = &endedEvent{o.Ended.ID(o.Key), o.Ended.FirstStored()}
+		j.ended = &endedEvent{o.Key, o.Ended, o.Refuses}
 	} else {
 		l.observer.LeftOut(j.network, j.source, o.Code)
 	}

@@ -178,7 +178,7 @@ func TestLateAndRepeated(t *testing.T) {
 	})
 }
 
-// TestTooFew: each that came is a dead letter, the first when the window has passed and the others when they come back.
+// TestTooFew: all that came are dead letters when the window has passed, and none comes again.
 func TestTooFew(t *testing.T) {
 	t.Parallel()
 	m := startMeeting(t, nil)
@@ -189,12 +189,14 @@ func TestTooFew(t *testing.T) {
 	if v := m.deliver(t, a.again()); v.name != "term" || v.code != meeting.CodeTooFew {
 		t.Errorf("the first: %+v", v)
 	}
-	if v := m.deliver(t, b.again()); v.name != "term" || v.code != meeting.CodeTooFew {
-		t.Errorf("the second: %+v", v)
-	}
+	eventually(t, "the end of the second", func() bool { return !m.has(b) })
 	letters := m.letters()
-	if len(letters) != 2 || letters[0].Subject != "captures.net.A" || !strings.Contains(letters[1].Sentence, "2 of its event came within 5s") {
+	if len(letters) != 2 || letters[0].Subject != "captures.net.A" || letters[1].Subject != "captures.net.B" ||
+		!slices.Equal(letters[1].Body, b.message.Data) || !strings.Contains(letters[1].Sentence, "2 of its event came within 5s") {
 		t.Errorf("%+v", letters)
+	}
+	if v := m.deliver(t, b.again()); v.name != "term" || v.code != meeting.CodeTooFew { // it was under way to a worker
+		t.Errorf("the second: %+v", v)
 	}
 	m.counts.with(func() {
 		if !slices.Equal(m.counts.events, []string{"net too_few"}) {
@@ -203,7 +205,28 @@ func TestTooFew(t *testing.T) {
 	})
 }
 
-// TestEventRefused: what the model refuses is refused of all that met.
+// TestLettersLeftToComeBack: the others of a refused event are left alone where they cannot be read, or are not what the event's
+// entry says, and become dead letters when they come back.
+func TestLettersLeftToComeBack(t *testing.T) {
+	t.Parallel()
+	m := startMeeting(t, nil)
+	a, b := m.part(t, "A", nil), m.part(t, "B", nil)
+	m.deliver(t, a)
+	m.deliver(t, b)
+	m.store.Put(meeting.Place{Sequence: b.message.Sequence, Stored: b.message.Stored.UnixNano()}, &meeting.Message{
+		Subject: "captures.net.Z", Data: b.message.Data,
+	})
+	m.store.Clock = func() time.Time { return time.Now().Add(6 * time.Second) }
+	m.deliver(t, a.again())
+	if v := m.deliver(t, b.again()); v.name != "term" || v.code != meeting.CodeTooFew {
+		t.Errorf("the second: %+v", v)
+	}
+	if n := len(m.letters()); n != 2 || !m.has(b) {
+		t.Errorf("%d dead letters, and the stream has the second: %v", n, m.has(b))
+	}
+}
+
+// TestEventRefused: what the model refuses is refused of all that met, at once.
 func TestEventRefused(t *testing.T) {
 	t.Parallel()
 	m := startMeeting(t, func(b *bench, _ *Options) {
@@ -211,15 +234,19 @@ func TestEventRefused(t *testing.T) {
 			return []contract.Prediction{{Err: &messages.Refusal{Code: "no_baseline", Reason: "they stand in one place"}}}, nil
 		}
 	})
-	a := m.part(t, "A", nil)
+	a, b := m.part(t, "A", nil), m.part(t, "B", nil)
 	m.deliver(t, a)
-	m.deliver(t, m.part(t, "B", nil))
+	m.deliver(t, b)
 	for what, d := range map[string]*fakeDelivery{"the last": m.part(t, "C", nil)} {
 		if v := m.deliver(t, d); v.name != "term" || v.code != "no_baseline" {
 			t.Errorf("%s: %+v", what, v)
 		}
 	}
-	if v := m.deliver(t, a.again()); v.name != "term" || v.code != "no_baseline" {
+	eventually(t, "the end of the others", func() bool { return !m.has(a) && !m.has(b) })
+	if letters := m.letters(); len(letters) != 3 {
+		t.Errorf("%d dead letters", len(letters))
+	}
+	if v := m.deliver(t, a.again()); v.name != "term" || v.code != "no_baseline" { // it was under way to a worker
 		t.Errorf("the first: %+v", v)
 	}
 	m.counts.with(func() {

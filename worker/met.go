@@ -24,8 +24,9 @@ type met struct {
 
 // endedEvent is a refused event that a capture was in.
 type endedEvent struct {
-	id     string
-	stored time.Time
+	key   meeting.Key
+	entry *meeting.Entry
+	here  bool // it was refused with this capture
 }
 
 // storedTime is the time that the choice of the models goes by.

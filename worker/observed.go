@@ -1,8 +1,10 @@
 package worker
 
 import (
+	"slices"
 	"time"
 
+	"foxhunt/meeting"
 	"foxhunt/messages"
 )
 
@@ -33,7 +35,22 @@ func (l *lane) observeEvent(j *job) {
 		outcome = EventPartial
 	}
 	l.observer.Met(j.network, outcome)
-	l.observer.EventFixed(len(j.fix.Receivers), time.Since(j.fix.Time.Time()))
+	l.observer.EventFixed(len(j.fix.Receivers))
+	if took := time.Since(j.fix.Time.Time()); took >= 0 && isLive(j.met.members) {
+		l.observer.FirstToFix(took)
+	}
+}
+
+// liveWithin is how long after its last sample a capture of a live event may be stored, at the station whose link is the
+// fastest. Recordings that are published later, what a station's spool held during an outage, and replayed dead letters
+// say nothing about how long a fix takes from its first sample.
+const liveWithin = time.Minute
+
+// isLive says whether the captures of an event came as they were heard. However long they then wait for workers, it is live.
+func isLive(members []meeting.Member) bool {
+	return slices.ContainsFunc(members, func(m meeting.Member) bool {
+		return m.StoredTime().Sub(time.Unix(0, m.End)).Abs() <= liveWithin
+	})
 }
 
 // observeNumber tells the observer the number that a station gave its capture, if it did: once, at the first delivery, and not

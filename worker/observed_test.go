@@ -60,3 +60,32 @@ func TestNumbersAreObserved(t *testing.T) {
 		t.Errorf("observed %q, want %q", seen.received, want)
 	}
 }
+
+// TestLiveEventsAreTimed: recordings of years ago, and what a wrong clock says, are no times from the first sample to the fix.
+func TestLiveEventsAreTimed(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		starts time.Duration // before now
+		timed  bool
+	}{
+		"live":                     {2 * time.Second, true},
+		"a little late":            {50 * time.Second, true},
+		"from a spool":             {20 * time.Minute, false},
+		"a recording of years ago": {6 * 365 * 24 * time.Hour, false},
+		"a clock that is ahead":    {-30 * time.Second, false},
+		"a clock of a coming year": {-365 * 24 * time.Hour, false},
+	} {
+		m := startMeeting(t, nil)
+		start := time.Now().Add(-c.starts).UnixNano()
+		for _, station := range []string{"A", "B", "C"} {
+			m.deliver(t, m.part(t, station, func(c *messages.Capture) { c.Receivers[0].StartTime = start }))
+		}
+		m.publisher.only(t)
+		m.stop()
+		m.counts.with(func() {
+			if timed := len(m.counts.firstToFix) == 1; timed != c.timed || timed && m.counts.firstToFix[0] < c.starts {
+				t.Errorf("%s: timed %v", what, m.counts.firstToFix)
+			}
+		})
+	}
+}

@@ -97,9 +97,10 @@ type Observer interface {
 	Fixed(took time.Duration)
 	Repeated() // a fix that the stream had already
 	Dead(code string)
-	Met(network, outcome string)                  // an event ended, as one of the Event constants says
-	EventFixed(receivers int, took time.Duration) // an event's fix is safe, so long after its first sample, by two clocks
-	LeftOut(network, station, code string)        // a capture that its event does without
+	Met(network, outcome string)           // an event ended, as one of the Event constants says
+	EventFixed(receivers int)              // an event's fix is safe
+	FirstToFix(took time.Duration)         // so long after its first sample, by two clocks; of live events, and never below 0
+	LeftOut(network, station, code string) // a capture that its event does without
 	Retried(code string)
 
 	Latency(took time.Duration) // of a fix, from storing its capture; by two clocks, so that it may be below 0

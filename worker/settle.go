@@ -58,13 +58,19 @@ func (l *lane) reject(ctx context.Context, j *job, v verdict) error {
 		if refused, err := l.refuse(ctx, j, v); !refused {
 			return err
 		}
-		return l.bury(ctx, j, v)
+		err := l.bury(ctx, j, v)
+		l.buryOthers(ctx, j, j.met.event.Key, j.met.event.Entry())
+		return err
 	}
 	if l.hasFix(ctx, j) {
 		l.log(j, "capture not refused: it has its fix, from a delivery before", v)
 		return j.delivery.Ack(ctx)
 	}
-	return l.bury(ctx, j, v)
+	err := l.bury(ctx, j, v)
+	if j.ended != nil && j.ended.here {
+		l.buryOthers(ctx, j, j.ended.key, j.ended.entry)
+	}
+	return err
 }
 
 // putBy ends the delivery of a capture that waits for others, or about which nothing is left to do: neither is a failure.
