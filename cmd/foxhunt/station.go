@@ -142,7 +142,7 @@ func (o *sourceOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.rtlTCP, "rtl-tcp", "", "address of an rtl_tcp server, host:port")
 	flags.StringVar(&o.stdin, "stdin", "", "samples come from standard input, as cu8, ci8, ci16_le or cf32_le")
 	flags.Float64Var(&o.freq, "freq", 0, "centre frequency in Hz (recordings: default from the file)")
-	flags.Float64Var(&o.rate, "rate", 0, "samples a second; an RTL-SDR takes 225e3 to 300e3 and 900e3 to 2.56e6 (default of rtl_tcp: 250e3, of recordings: from the file)")
+	flags.Float64Var(&o.rate, "rate", 0, "samples a second; an RTL-SDR takes 225001 to 300e3 and 900001 to 3.2e6, and beyond 2.56e6 USB may lose some (default of rtl_tcp: 250e3, of recordings: from the file)")
 	flags.StringVar(&o.gain, "tuner-gain", "auto", "gain of rtl_tcp's tuner, dB; auto: the tuner chooses")
 	flags.IntVar(&o.ppm, "ppm", 0, "correction of rtl_tcp's oscillator, parts per million")
 	flags.DurationVar(&o.latency, "latency", receiver.DefaultLatency, "live samples: the constant delay from the antenna to here, taken off all times")

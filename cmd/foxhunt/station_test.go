@@ -160,6 +160,7 @@ func TestStationRefuses(t *testing.T) {
 		{append(slices.Clone(live), "--rtl-tcp", "x:1", "--freq", "1e6", "--every", "0"), "nothing would become a capture"},
 		{append(slices.Clone(live), "--rtl-tcp", "x:1", "--freq", "1e6", "--level", "high"), "level is"},
 		{append(slices.Clone(live), "--rtl-tcp", "x:1", "--freq", "1e6", "--spool-order", "random"), "order"},
+		{append(slices.Clone(live), "--rtl-tcp", "x:1", "--freq", "1e6", "--rate", "1e5"), "an RTL-SDR does not take 100000 samples a second"},
 		{append(slices.Clone(live), "--stdin", "cu8", "--freq", "1e6"), "rate is missing"},
 		{append(slices.Clone(live), "--stations", stations, "--rtl-tcp", "x:1"), "want one"},
 		{[]string{"--network", "n", "--id", "A", "--lat", "45", "--rtl-tcp", "x:1"}, "lat and lon are both needed"},
@@ -177,6 +178,25 @@ func TestStationRefuses(t *testing.T) {
 		if files, _ := filepath.Glob(spool + "/*/*.capture"); len(files) > 0 {
 			t.Errorf("%v: %v was made", c.args, files)
 		}
+	}
+}
+
+// A device is named by what it is.
+func TestStationStdinDevice(t *testing.T) {
+	t.Parallel()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if _, err := standardInput(null); err == nil || !strings.Contains(err.Error(), "standard input is /dev/null, which is empty; want another program") {
+		t.Error(err)
+	}
+	ours, theirs := terminal(t)
+	defer ours.Close()
+	defer theirs.Close()
+	if _, err := standardInput(theirs); err == nil || !strings.Contains(err.Error(), "standard input is a terminal, or another device; want") {
+		t.Error(err)
 	}
 }
 

@@ -91,7 +91,7 @@ func standardInput(in io.Reader) (receiver.DeadlineReader, error) {
 	case err != nil:
 		return nil, err
 	case info.Mode()&os.ModeCharDevice != 0:
-		return nil, errors.New("standard input is a terminal; want another program that writes samples, as in rtl_sdr -f 98.1e6 -s 250e3 - | foxhunt station --stdin cu8")
+		return nil, fmt.Errorf("standard input is %s; want another program that writes samples, as in rtl_sdr -f 98.1e6 -s 250e3 - | foxhunt station --stdin cu8", deviceName(info))
 	case info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0:
 		return file, nil
 	}
@@ -107,6 +107,14 @@ func standardInput(in io.Reader) (receiver.DeadlineReader, error) {
 		return nil, errors.Join(err, syscall.Close(fd))
 	}
 	return os.NewFile(uintptr(fd), file.Name()), nil // now Go's poller has it, and knows deadlines
+}
+
+// deviceName says which device nobody's samples come from.
+func deviceName(info os.FileInfo) string {
+	if null, err := os.Stat(os.DevNull); err == nil && os.SameFile(info, null) {
+		return os.DevNull + ", which is empty"
+	}
+	return "a terminal, or another device"
 }
 
 func parseTunerGain(text string) (float64, error) {

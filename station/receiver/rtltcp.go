@@ -60,11 +60,20 @@ func NewRTLTCP(address string, o RTLOptions) (*RTLTCP, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+	if o.SampleRate = math.Round(o.SampleRate); !takesRate(o.SampleRate) {
+		return nil, fmt.Errorf("an RTL-SDR does not take %g samples a second; want a rate of 225001 to 300000 or of 900001 to 3200000 Hz", o.SampleRate)
+	}
 	if !(o.Frequency <= math.MaxUint32) || math.Abs(o.TunerGain) > messages.MaxGain {
 		return nil, fmt.Errorf("rtl_tcp takes frequencies up to 4.29 GHz and gains within %d dB; these are %g Hz and %g dB", messages.MaxGain, o.Frequency, o.TunerGain)
 	}
 	return &RTLTCP{address: address, o: o, live: newLive(o.Options), buffer: make([]byte, readBytes), frequency: o.Frequency,
 		silence: silence, pause: firstPause}, nil
+}
+
+// takesRate reports whether an RTL-SDR can take so many samples a second, by librtlsdr's rtlsdr_set_sample_rate. rtl_tcp itself tells
+// no client that it could not: samples would come at another rate.
+func takesRate(hertz float64) bool {
+	return hertz > 225e3 && hertz <= 300e3 || hertz > 900e3 && hertz <= 3.2e6
 }
 
 // Info says what comes.

@@ -320,11 +320,23 @@ func TestRTLTCPRefusals(t *testing.T) {
 		{"localhost:1", func(o *RTLOptions) { o.Frequency = 5e9 }, "4.29 GHz"},
 		{"localhost:1", func(o *RTLOptions) { o.TunerGain = 1e3 }, "gains"},
 		{"localhost:1", func(o *RTLOptions) { o.SampleRate = 1 }, "sample rate"},
+		{"localhost:1", func(o *RTLOptions) { o.SampleRate = 1e5 }, "does not take 100000 samples a second; want a rate of 225001 to 300000"},
+		{"localhost:1", func(o *RTLOptions) { o.SampleRate = 225e3 }, "does not take"},
+		{"localhost:1", func(o *RTLOptions) { o.SampleRate = 300_001 }, "does not take"},
+		{"localhost:1", func(o *RTLOptions) { o.SampleRate = 900e3 }, "does not take"},
+		{"localhost:1", func(o *RTLOptions) { o.SampleRate = 3_200_001 }, "does not take"},
 	} {
 		o := rtlOptions()
 		c.change(&o)
 		if _, err := NewRTLTCP(c.address, o); err == nil || !strings.Contains(err.Error(), c.words) {
 			t.Errorf("%s %+v: %v", c.address, o.Options, err)
+		}
+	}
+	for _, rate := range []float64{225_001, 300e3, 900_001, 2.4e6, 3.2e6} {
+		o := rtlOptions()
+		o.SampleRate = rate
+		if _, err := NewRTLTCP("localhost:1", o); err != nil {
+			t.Error(err)
 		}
 	}
 	if tunerName(6) != "R828D" || tunerName(0) != "unknown" || tunerName(1<<31) != "type 2147483648" {
