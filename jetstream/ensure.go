@@ -3,8 +3,6 @@ package jetstream
 import (
 	"context"
 	"errors"
-	"fmt"
-	"maps"
 	"slices"
 
 	js "github.com/nats-io/nats.go/jetstream"
@@ -59,7 +57,7 @@ func (c *Conn) ApplyWhenReady(ctx context.Context, t Topology) ([]Difference, er
 
 func (c *Conn) reconcile(ctx context.Context, t Topology, change bool) ([]Difference, error) {
 	t = t.fit(c.MaxPayload())
-	all, err := c.ensureStreams(ctx, t, change)
+	all, low, err := c.ensureStreams(ctx, t, change)
 	if err != nil {
 		return all, err
 	}
@@ -80,76 +78,62 @@ func (c *Conn) reconcile(ctx context.Context, t Topology, change bool) ([]Differ
 		}
 		all = append(all, diffs...)
 	}
-	return all, nil
+	err = c.raise(ctx, low)
+	for _, l := range low {
+		if change && !l.made {
+			asked, was := l.want, l.want
+			asked.MaxBytes, was.MaxBytes = l.now, l.least
+			all = append(all, compare("stream", l.want.Name, asked, was)...)
+		}
+	}
+	return all, err
 }
 
-// smallestShare is the least of a topology's MaxBytes that streams are made with: 1/256, 64 MiB of 16 GiB.
-const smallestShare = 256
-
-// ensureStreams looks for the largest share of t's MaxBytes that the server has room for. Nothing tells how much that is
-// but an attempt.
-func (c *Conn) ensureStreams(ctx context.Context, t Topology, change bool) ([]Difference, error) {
-	made := map[string]bool{} // here, so that they may be changed here
-	for share := int64(1); ; share *= 2 {
-		var all, differences []Difference
-		var err error
-		for _, want := range t.streams() {
-			differences, err = c.ensureStream(ctx, *want, share, made, change)
-			all = append(all, differences...)
-			if err != nil {
-				err = explainSetup("stream "+want.Name, err)
-				break
-			}
+// ensureStreams makes what is missing and returns, beside the differences, the streams that are still to be given bytes.
+func (c *Conn) ensureStreams(ctx context.Context, t Topology, change bool) (all []Difference, low []*lowStream, err error) {
+	for _, want := range t.streams() {
+		diffs, short, err := c.ensureStream(ctx, *want, change)
+		all = append(all, diffs...)
+		if short != nil {
+			low = append(low, short)
 		}
-		if isNoRoom(err) && share < smallestShare {
-			continue
+		if err != nil {
+			return all, low, explainSetup("stream "+want.Name, err)
 		}
-		if err == nil && share > 1 {
-			c.log.Warn("the server has no room for streams as large as they should be", "share", fmt.Sprintf("1/%d", share), "made", slices.Sorted(maps.Keys(made)))
-		}
-		return all, err
 	}
+	return all, low, nil
 }
 
-// ensureStream makes a stream that is missing with a share of its MaxBytes, and notes it in made. One that is there is
-// changed as far as change says, or if it was made in this call and must be smaller.
-func (c *Conn) ensureStream(ctx context.Context, want js.StreamConfig, share int64, made map[string]bool, change bool) ([]Difference, error) {
-	part := want
-	if want.MaxBytes > 0 {
-		part.MaxBytes = want.MaxBytes / share
-	}
+// ensureStream makes a stream that is missing, with few bytes, and changes one that is there as far as change says. Either may
+// then have fewer bytes than it should.
+func (c *Conn) ensureStream(ctx context.Context, want js.StreamConfig, change bool) ([]Difference, *lowStream, error) {
 	stream, err := manage(ctx, c, want.Name, func(ctx context.Context) (js.Stream, error) {
 		return c.js.Stream(ctx, want.Name)
 	})
 	if errors.Is(err, js.ErrStreamNotFound) {
-		stream, err = manage(ctx, c, want.Name, func(ctx context.Context) (js.Stream, error) {
-			return c.js.CreateStream(ctx, part)
+		part := want
+		part.MaxBytes = firstBytes(want.MaxBytes)
+		stream, err = withLess(&part.MaxBytes, func() (js.Stream, error) {
+			return manage(ctx, c, want.Name, func(ctx context.Context) (js.Stream, error) { return c.js.CreateStream(ctx, part) })
 		})
 		if err == nil {
-			made[want.Name] = true
 			c.log.Info("made a stream", "name", want.Name)
-		} else if errors.Is(err, js.ErrStreamNameAlreadyInUse) { // another process was faster, with other wishes
+			return nil, lowOf(want, stream.CachedInfo().Config, true), nil
+		}
+		if errors.Is(err, js.ErrStreamNameAlreadyInUse) { // another process was faster, with other wishes
 			stream, err = c.js.Stream(ctx, want.Name)
 		}
 		err = missing(err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	live := stream.CachedInfo().Config
-	switch {
-	case made[want.Name]:
-		if live.MaxBytes > part.MaxBytes {
-			err = c.updateStream(ctx, part)
-		}
-		return nil, err
-	case change:
-		if share > 1 && live.MaxBytes > part.MaxBytes && live.MaxBytes <= want.MaxBytes {
-			part.MaxBytes = live.MaxBytes // what it has it may keep
-		}
-		return c.changeStream(ctx, stream, part)
+	if change {
+		diffs, err := c.changeStream(ctx, stream, roomFor(want, live))
+		return diffs, lowOf(want, live, false), err
 	}
-	return c.leaveStream(ctx, want, live), nil
+	return c.leaveStream(ctx, want, live), nil, nil
 }
 
 // changeStream makes a live stream as wanted, unless that would delete captures, and returns what it changed.
@@ -177,10 +161,11 @@ func (c *Conn) leaveStream(ctx context.Context, want, live js.StreamConfig) []Di
 			live = raised
 		}
 	}
-	if live.MaxBytes > 0 && live.MaxBytes < want.MaxBytes {
-		want.MaxBytes = live.MaxBytes
+	if short := lowOf(want, live, false); short != nil {
+		c.log.Info("a stream holds less than asked for; --apply gives it more where the server has room", "stream", want.Name,
+			"bytes", short.now, "asked", want.MaxBytes)
 	}
-	return compare("stream", want.Name, want, live)
+	return compare("stream", want.Name, roomFor(want, live), live)
 }
 
 func (c *Conn) updateStream(ctx context.Context, config js.StreamConfig) error {
@@ -246,9 +231,6 @@ func (c *Conn) replaceConsumer(ctx context.Context, stream string, want, live js
 	return errors.Join(err, create(live)) // such as a filter that overlaps with another consumer's
 }
 
-// leastBucket is the least a bucket is made with, where the streams have left no room for more.
-const leastBucket = 1 << 20
-
 // roomInBucket is roomFor for a bucket.
 func roomInBucket(want, live js.KeyValueConfig) js.KeyValueConfig {
 	if live.MaxBytes > 0 && live.MaxBytes < want.MaxBytes {
@@ -265,12 +247,9 @@ func (c *Conn) ensureBucket(ctx context.Context, want js.KeyValueConfig, change 
 	live, err := do(find)
 	if errors.Is(err, js.ErrBucketNotFound) {
 		part := want
-		for {
-			live, err = do(func(ctx context.Context) (js.KeyValue, error) { return c.js.CreateKeyValue(ctx, part) })
-			if part.MaxBytes /= 2; !isNoRoom(err) || part.MaxBytes < leastBucket {
-				break
-			}
-		}
+		live, err = withLess(&part.MaxBytes, func() (js.KeyValue, error) {
+			return do(func(ctx context.Context) (js.KeyValue, error) { return c.js.CreateKeyValue(ctx, part) })
+		})
 		if err == nil {
 			c.log.Info("made a key-value bucket", "name", want.Bucket)
 		}

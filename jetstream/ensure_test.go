@@ -306,6 +306,34 @@ func TestCluster(t *testing.T) {
 	checkLameDuck(t, c, topo, first, &log)
 }
 
+// The servers of a cluster know late what the others have set aside: all the same no more is set aside than there is, and what
+// is small is whole.
+func TestClusterShares(t *testing.T) {
+	t.Parallel()
+	var urls []string
+	for _, o := range clusterOptions(t) {
+		o.JetStreamMaxStore = 23 << 30
+		s, err := server.NewServer(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Start()
+		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+		urls = append(urls, s.ClientURL())
+	}
+	c := connect(t, jetstream.Options{URL: strings.Join(urls, ",")})
+	topo := jetstream.DefaultTopology().WithReplicas(3)
+	for range 2 {
+		if diffs, err := c.EnsureWhenReady(within(t, time.Minute), topo); err != nil || len(diffs) != 0 {
+			t.Fatalf("Ensure: %v, %v", diffs, err)
+		}
+	}
+	each, all := maxBytes(t, urls[0])
+	if all > 23<<30 || each[topo.Captures.Name] > 8<<30 || each[topo.Captures.Name] < 4<<30 || each["KV_"+topo.Meetings.Bucket] != topo.Meetings.MaxBytes {
+		t.Errorf("%d bytes are set aside: %v", all, each)
+	}
+}
+
 // checkLameDuck has the server that a publisher and a source are connected to say farewell, as before an upgrade: both go on
 // at another one, and nothing is lost.
 func checkLameDuck(t *testing.T, c *jetstream.Conn, topo jetstream.Topology, server *server.Server, log *logBuffer) {

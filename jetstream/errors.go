@@ -19,6 +19,7 @@ const (
 	CodeNoStream         = "no_stream"          // nothing stores this subject
 	CodeStationOverLimit = "station_over_limit" // too many captures of this subject wait already
 	CodeStreamFull       = "stream_full"        // the whole stream is at its limit
+	CodeNoRoom           = "no_room"            // the server cannot set aside what a stream or bucket is to hold
 	CodeTooLarge         = "too_large"          // more bytes than the server or the stream takes
 	CodeTimeout          = "timeout"            // no answer in time
 	CodeBadSetup         = "bad_setup"          // the server has no JetStream, or cannot have a stream or consumer like this
@@ -40,7 +41,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 // Passing reports whether the same call may succeed later without anyone changing anything.
 func (e *Error) Passing() bool {
 	switch e.Code {
-	case CodeNotConnected, CodeNoStream, CodeStationOverLimit, CodeStreamFull, CodeTimeout, CodeServer:
+	case CodeNotConnected, CodeNoStream, CodeStationOverLimit, CodeStreamFull, CodeNoRoom, CodeTimeout, CodeServer:
 		return true
 	}
 	return false
@@ -106,6 +107,11 @@ func explainSetup(what string, err error) *Error {
 	case errors.Is(err, nats.ErrNoResponders), isAPI && (api.ErrorCode == js.JSErrCodeJetStreamNotEnabled || api.ErrorCode == js.JSErrCodeJetStreamNotEnabledForAccount):
 		return fail(CodeBadSetup, err, "%s: this NATS server or account has JetStream switched off; start nats-server with --jetstream "+
 			"(jetstream {} in its file), or switch it on for the account", what)
+	case isNoRoom(err):
+		return fail(CodeNoRoom, err, "%s: the server has no room to set its bytes aside (%s): what all streams and buckets may hold is more than "+
+			"max_file_store, which without a setting is three quarters of what its disk had free at the start; free disk and restart the server, raise "+
+			"max_file_store, or ask for less: --captures-bytes, --fixes-bytes, --dead-bytes; foxhunt doctor --nats-monitor shows what is set aside "+
+			"(nats_store)", what, api.Description)
 	case isAPI && api.ErrorCode == codeNoPeers: // some may be down
 		return fail(CodeServer, err, "%s: the cluster has too few servers for so many replicas just now (%s)", what, api.Description)
 	case isAPI && isLasting(api) && explain(what, err).Code == CodeServer:

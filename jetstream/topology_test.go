@@ -120,29 +120,137 @@ func TestStreamsFitTheDisk(t *testing.T) {
 	if _, err := c.PublishCapture(t.Context(), "captures.net.a", "1", make([]byte, 500_000)); err != nil {
 		t.Error(err)
 	}
-	checkTightBuckets(t)
 	tight := connect(t, jetstream.Options{URL: startServer(t, &server.Options{JetStreamMaxStore: 1 << 20})})
-	if _, err := tight.Ensure(t.Context(), jetstream.DefaultTopology()); code(err) != jetstream.CodeStreamFull {
-		t.Errorf("a server with room for nothing: %v, want %s", err, jetstream.CodeStreamFull)
+	_, err := tight.Ensure(t.Context(), jetstream.DefaultTopology())
+	if code(err) != jetstream.CodeNoRoom || !strings.Contains(err.Error(), "--captures-bytes") || !strings.Contains(err.Error(), "max_file_store") {
+		t.Errorf("a server with room for nothing: %v, want %s and what to do", err, jetstream.CodeNoRoom)
 	}
 }
 
-// checkTightBuckets has streams leave less room than a bucket is to have.
-func checkTightBuckets(t *testing.T) {
+// maxBytes are those of the streams at the server, by name; of a bucket that of its stream.
+func maxBytes(t *testing.T, url string) (each map[string]int64, all int64) {
 	t.Helper()
-	topo := jetstream.DefaultTopology()
-	streams := int64(0)
-	for _, s := range []js.StreamConfig{topo.Captures, topo.Fixes, topo.Dead, topo.Advisories, topo.Events, topo.Models, topo.Met, topo.Heard} {
-		streams += s.MaxBytes
+	return maxBytesOf(t, url, 12)
+}
+
+func maxBytesOf(t *testing.T, url string, streamCount int) (each map[string]int64, all int64) {
+	t.Helper()
+	each = map[string]int64{}
+	streams := plainStream(t, url).ListStreams(within(t, 15*time.Second))
+	for info := range streams.Info() {
+		each[info.Config.Name] = info.Config.MaxBytes
+		all += info.Config.MaxBytes
 	}
-	url := startServer(t, &server.Options{JetStreamMaxStore: streams + 3*16<<20 + 20<<20})
-	c := connect(t, jetstream.Options{URL: url})
-	for range 2 {
-		if diffs, err := c.Ensure(within(t, 15*time.Second), topo); err != nil || len(diffs) != 0 {
-			t.Errorf("Ensure: %v, %v", diffs, err)
+	if err := streams.Err(); err != nil || len(each) != streamCount {
+		t.Fatalf("streams %v, %v", each, err)
+	}
+	return each, all
+}
+
+// checkRoom holds what a server of so much room has set aside against what it should.
+func checkRoom(t *testing.T, url string, room, share int64) {
+	t.Helper()
+	each, all := maxBytes(t, url)
+	topo := jetstream.DefaultTopology()
+	for _, s := range []js.StreamConfig{topo.Captures, topo.Fixes, topo.Dead, topo.Models} {
+		if each[s.Name] != s.MaxBytes/share {
+			t.Errorf("with %d MiB %s has %d bytes; want 1/%d of %d", room>>20, s.Name, each[s.Name], share, s.MaxBytes)
 		}
 	}
-	bucket, err := plainStream(t, url).Stream(t.Context(), "KV_"+jetstream.BucketMeetings)
+	for _, s := range []js.StreamConfig{topo.Advisories, topo.Events, topo.Met, topo.Heard} {
+		if each[s.Name] != s.MaxBytes {
+			t.Errorf("with %d MiB %s has %d bytes of %d", room>>20, s.Name, each[s.Name], s.MaxBytes)
+		}
+	}
+	for _, b := range []js.KeyValueConfig{topo.Leases, topo.Claims, topo.Rollout, topo.Meetings} {
+		if each["KV_"+b.Bucket] != b.MaxBytes {
+			t.Errorf("with %d MiB the bucket %s has %d bytes of %d", room>>20, b.Bucket, each["KV_"+b.Bucket], b.MaxBytes)
+		}
+	}
+	if all > room {
+		t.Errorf("%d bytes are set aside of %d", all, room)
+	}
+}
+
+// What is small is whole on the smallest disk, and what is large takes an even share of the rest, which --apply raises.
+func TestShares(t *testing.T) {
+	t.Parallel()
+	for room, share := range map[int64]int64{1 << 30: 64, 3 << 30: 16, 10 << 30: 4, 14 << 30: 4, 17 << 30: 2, 32 << 30: 2, 33 << 30: 1} {
+		url := startServer(t, &server.Options{JetStreamMaxStore: room})
+		var log logBuffer
+		c := connect(t, jetstream.Options{URL: url, Log: log.logger()})
+		for range 2 {
+			if diffs, err := c.Ensure(within(t, 15*time.Second), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
+				t.Errorf("Ensure: %v, %v", diffs, err)
+			}
+		}
+		checkRoom(t, url, room, share)
+		if said := strings.Contains(log.String(), "max_file_store"); said != (share > 1) {
+			t.Errorf("with %d GiB the log says %s", room>>30, log.String())
+		}
+	}
+}
+
+// A disk that grew is used when --apply asks for that.
+func TestApplyRaisesShares(t *testing.T) {
+	t.Parallel()
+	options := server.Options{JetStreamMaxStore: 10 << 30, StoreDir: t.TempDir()}
+	small := options
+	s, c := runServer(t, &small)
+	if _, err := c.Ensure(within(t, 15*time.Second), jetstream.DefaultTopology()); err != nil {
+		t.Fatal(err)
+	}
+	s.Shutdown()
+	s.WaitForShutdown()
+	options.JetStreamMaxStore = 64 << 30
+	s, c = runServer(t, &options)
+	if diffs, err := c.Ensure(within(t, 15*time.Second), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
+		t.Errorf("Ensure: %v, %v", diffs, err)
+	}
+	checkRoom(t, s.ClientURL(), 10<<30, 4)
+	diffs, err := c.Apply(within(t, 15*time.Second), jetstream.DefaultTopology())
+	if err != nil || len(diffs) != 4 || diffs[0].String() != "stream CAPTURES: max_bytes is 4294967296, want 17179869184" {
+		t.Errorf("Apply: %v, %v", diffs, err)
+	}
+	checkRoom(t, s.ClientURL(), 64<<30, 1)
+}
+
+// runServer is startServer of a server that the test stops.
+func runServer(t *testing.T, o *server.Options) (*server.Server, *jetstream.Conn) {
+	t.Helper()
+	o.Host, o.Port, o.NoSigs, o.NoLog, o.JetStream = "127.0.0.1", server.RANDOM_PORT, true, true, true
+	s, err := server.NewServer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	if !s.ReadyForConnections(15 * time.Second) {
+		t.Fatal("nats-server did not come up")
+	}
+	return s, connect(t, jetstream.Options{URL: s.ClientURL()})
+}
+
+// A server that is full of large streams, as before an upgrade that brings another bucket, has a little left for it.
+func TestTightBucket(t *testing.T) {
+	t.Parallel()
+	topo := jetstream.DefaultTopology()
+	s, c := runServer(t, &server.Options{JetStreamMaxStore: 33 << 30, StoreDir: t.TempDir()})
+	if _, err := c.Ensure(within(t, 15*time.Second), topo); err != nil {
+		t.Fatal(err)
+	}
+	plain := plainStream(t, s.ClientURL())
+	if err := plain.DeleteKeyValue(t.Context(), topo.Meetings.Bucket); err != nil {
+		t.Fatal(err)
+	}
+	_, all := maxBytesOf(t, s.ClientURL(), 11)
+	if _, err := plain.CreateStream(t.Context(), js.StreamConfig{Name: "OTHERS", Subjects: []string{"others"}, MaxBytes: 33<<30 - all - 20<<20}); err != nil {
+		t.Fatal(err)
+	}
+	if diffs, err := c.Ensure(within(t, 15*time.Second), topo); err != nil || len(diffs) != 0 {
+		t.Errorf("Ensure: %v, %v", diffs, err)
+	}
+	bucket, err := plain.Stream(t.Context(), "KV_"+topo.Meetings.Bucket)
 	if err != nil || bucket.CachedInfo().Config.MaxBytes != 16<<20 {
 		t.Errorf("the bucket of events is %+v, %v; want it to have a quarter of what it should", bucket, err)
 	}
@@ -153,17 +261,7 @@ func TestRestartWithLessRoom(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	room := func(most int64) (*server.Server, *jetstream.Conn) {
-		s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
-			JetStream: true, StoreDir: dir, JetStreamMaxStore: most})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Start()
-		t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-		if !s.ReadyForConnections(10 * time.Second) {
-			t.Fatal("nats-server did not come up")
-		}
-		c := connect(t, jetstream.Options{URL: s.ClientURL()})
+		s, c := runServer(t, &server.Options{StoreDir: dir, JetStreamMaxStore: most})
 		if diffs, err := c.Ensure(within(t, 10*time.Second), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
 			t.Fatalf("Ensure: %v, %v", diffs, err)
 		}
