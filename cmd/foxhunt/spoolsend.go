@@ -36,6 +36,8 @@ func spoolVerdict(err error) error {
 		return err
 	case jetstream.CodeTooLarge:
 		return spool.Never(err)
+	case jetstream.CodeRefused: // the subject, or PubAcks, which all captures share
+		return spool.Barred(err)
 	}
 	return spool.Slowly(err)
 }

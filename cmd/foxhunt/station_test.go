@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -304,7 +305,7 @@ func TestStationKilled(t *testing.T) {
 	}
 }
 
-// What NATS refuses is said as publish says it, and the captures are kept.
+// What NATS refuses is said as publish says it, the captures are kept, and a station of recordings ends.
 func TestStationRefused(t *testing.T) {
 	t.Parallel()
 	url := startServer(t, &server.User{Username: "admin", Password: "pw"}, &server.User{Username: "other", Password: "pw", Permissions: &server.Permissions{
@@ -319,21 +320,44 @@ func TestStationRefused(t *testing.T) {
 	}
 	flags := append(recordingFlags(t, 50_000), "--every", "2s", "--length", "500ms")
 	p := stationProgram(t)
+	const refused = "refused: the server's permissions do not allow captures.test.A; ask its operator for the right to it"
 	r := p.start(t, append(slices.Clone(flags), "--nats", login(url, "other"))...)
-	waitFor(t, "the refusal", func() bool {
-		return strings.Contains(r.log.String(), "refused: the server's permissions do not allow captures.test.A; ask its operator for the right to it")
-	})
-	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
 	<-r.ended
-	if r.err == nil || !strings.Contains(r.log.String(), "2 captures wait in ") {
+	if r.err == nil || !strings.Contains(r.log.String(), "2 captures wait in ") || !strings.HasSuffix(strings.TrimSpace(r.log.String()), "when this station starts there again: "+refused) {
+		t.Errorf("%v\n%s", r.err, r.log.String())
+	}
+	long := append(recordingFlags(t, 1_500_000), "--every", "10s", "--length", "10s", "--spool-bytes", "8500000") // of 14 captures 11 fill half of it
+	r = p.start(t, append(long, "--nats", login(url, "other"))...)
+	<-r.ended
+	if r.err == nil || !strings.Contains(r.log.String(), "the rest of the recordings is left out") || !strings.Contains(r.log.String(), "11 captures wait in ") {
 		t.Errorf("%v\n%s", r.err, r.log.String())
 	}
 	r = p.start(t, append(slices.Clone(flags), "--nats", strings.Replace(url, "//", "//nobody:pw@", 1))...)
 	<-r.ended
 	if r.err == nil || !strings.Contains(r.log.String(), "not_authorized") {
 		t.Errorf("as nobody: %v\n%s", r.err, r.log.String())
+	}
+}
+
+// A live station whose captures the server forbids keeps them, and says so once in its log, and on its page.
+func TestStationRefusedLive(t *testing.T) {
+	t.Parallel()
+	url := startServer(t, &server.User{Username: "other", Password: "pw", Permissions: &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{"captures.test.B"}}}})
+	live := []string{"station", "--network", "test", "--id", "A", "--lat", "45", "--lon", "7", "--rtl-tcp", startRTLTCP(t).listener.Addr().String(), "--freq", "145.5e6", "--rate", "1e6",
+		"--every", "100ms", "--length", "50ms", "--clock", "3ms", "--spool", t.TempDir(), "--nats", login(url, "other"), "--listen", "127.0.0.1:0"}
+	r := stationProgram(t).start(t, live...)
+	page := regexp.MustCompile(`url=http://(\S+)/`)
+	waitFor(t, "the page's address", func() bool { return page.MatchString(r.log.String()) })
+	address := page.FindStringSubmatch(r.log.String())[1]
+	waitFor(t, "three attempts", func() bool { return showing(t, address).Spool.Failed >= 3 })
+	s := showing(t, address)
+	const refused = "refused: the server's permissions do not allow captures.test.A"
+	if s.Spool.Waiting < 3 || !slices.ContainsFunc(s.Problems, func(p string) bool { return strings.HasPrefix(p, "The stream does not take captures: "+refused) }) {
+		t.Errorf("%d wait, and the page says %q", s.Spool.Waiting, s.Problems)
+	}
+	r.stop(t, syscall.SIGTERM)
+	if n := strings.Count(r.log.String(), "captures.test.A"); n != 1 || !strings.Contains(r.log.String(), refused) {
+		t.Errorf("it is said %d times:\n%s", n, r.log.String())
 	}
 }
 

@@ -184,19 +184,23 @@ func (p *stationProcess) keep(ctx context.Context) {
 		rx := &c.Receivers[0]
 		p.log.Debug("spooled a capture", "sequence", item.Sequence, "event", c.Event, "t0", messages.Instant(rx.StartTime),
 			"seconds", seconds(c), "sigma", time.Duration(rx.ClockSigma), "bytes", len(item.Data), "id", c.ID)
-		if stats := p.spool.Stats(); !p.receiver.Info().Live() && stats.Bytes > stats.MaxBytes/2 {
-			_ = p.spool.Drain(ctx) // its error is ctx's; recordings can wait, and are not to be dropped
+		if stats := p.spool.Stats(); !p.receiver.Info().Live() && stats.Bytes > stats.MaxBytes/2 { // recordings can wait, and are not to be dropped
+			if err := p.spool.Drain(ctx); err != nil && ctx.Err() == nil {
+				p.log.Error("the rest of the recordings is left out, as the spool gets full and nothing is taken out of it")
+				return
+			}
 		}
 	}
 }
 
-// finish waits, after recordings, until all is published. A live station ends with what waits on the disk.
+// finish waits, when the samples have ended, until all is published, or until the server has said that it takes nothing. A station that
+// is stopped ends with what waits on the disk.
 func (p *stationProcess) finish(ctx, working context.Context) error {
 	if ctx.Err() == nil && working.Err() == nil {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(working, cancel)()
-		_ = p.spool.Drain(ctx) // its error is ctx's, and what it means is said below
+		_ = p.spool.Drain(ctx) // what its error means is said below
 	}
 	stats, made := p.spool.Stats(), p.cutter.Captures()
 	p.log.Info("the station ends", "scheduled", made.Scheduled, "triggered", made.Triggered, "requested", made.Requested,
@@ -204,7 +208,7 @@ func (p *stationProcess) finish(ctx, working context.Context) error {
 	switch waiting := stats.Waiting + stats.InFlight; {
 	case stats.Refused+stats.Unwritten > 0:
 		return fmt.Errorf("%d captures could not be published, and %d not be written; the log says why", stats.Refused, stats.Unwritten)
-	case waiting > 0 && !p.receiver.Info().Live():
+	case waiting > 0 && (ctx.Err() == nil || !p.receiver.Info().Live()):
 		return fmt.Errorf("%d captures wait in %s, and are sent when this station starts there again: %s", waiting, p.o.spool.Dir, printable(stats.LastError))
 	case made == (cutter.Captures{}) && !p.receiver.Info().Live():
 		return errors.New("the recordings hold no whole capture: see --every and --length")

@@ -28,15 +28,19 @@ func fail(code string, cause error, format string, args ...any) *Error {
 	return &Error{Code: code, Reason: fmt.Sprintf(format, args...), Cause: cause}
 }
 
-// errNever and errSlowly mark what send says of a single capture.
+// errNever and errSlowly mark what send says of a single capture, errBarred what it says of all.
 var (
 	errNever  = errors.New("no later attempt can succeed")
 	errSlowly = errors.New("nothing that passes by itself")
+	errBarred = errors.New("nothing is taken of this station")
 )
 
 // Never is what send returns for a capture that nobody will ever take, being too large say: it is set aside at once.
 func Never(err error) error { return errors.Join(errNever, err) }
 
-// Slowly is what send returns where somebody must change something first, such as a permission: the capture is tried again now and
-// then, after others.
+// Slowly is what send returns where somebody must change something first: the capture is tried again now and then, after others.
 func Slowly(err error) error { return errors.Join(errSlowly, err) }
+
+// Barred is what send returns where somebody must change something first before any capture of this station is taken, such as a
+// permission: as Slowly, and Drain does not wait for it.
+func Barred(err error) error { return errors.Join(errBarred, err) }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"foxhunt/station/spool"
 )
@@ -147,6 +148,39 @@ func TestInFlight(t *testing.T) {
 	if st := s.Stats(); st.InFlight != 0 || st.Waiting != 20 || st.Failed != 0 {
 		t.Errorf("statistics %+v after the end; want 20 that wait and no failure", st)
 	}
+}
+
+// Where the stream takes nothing of this station, who drains it hears of it once nothing is under way, and nothing is lost; when it is
+// allowed, it is sent.
+func TestBarred(t *testing.T) {
+	t.Parallel()
+	s := open(t, options(t.TempDir()))
+	for range 3 {
+		put(t, s, capture(10))
+	}
+	errForbidden := errors.New("refused")
+	under, end := make(chan struct{}, 3), make(chan struct{})
+	to := &stream{answer: func(spool.Item) error { return spool.Barred(errForbidden) }}
+	run(t, s, func(ctx context.Context, item spool.Item) error {
+		under <- struct{}{}
+		<-end
+		return to.send(ctx, item)
+	})
+	for range 3 {
+		<-under
+	}
+	close(end)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.Drain(ctx); !errors.Is(err, errForbidden) {
+		t.Errorf("Drain gives %v, want what send said", err)
+	}
+	if st := s.Stats(); st.Waiting+st.InFlight != 3 || st.LastError != "refused" {
+		t.Errorf("statistics %+v; want three that wait, and why", st)
+	}
+	to.answers(nil)
+	eventually(t, "all are sent", func() bool { return s.Stats().Sent == 3 })
+	drain(t, s)
 }
 
 func TestDrainEndsWithItsContext(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 // Run sends what is in the spool, and what is put meanwhile, until ctx ends; it returns when no send is under way. send must
 // return nil only once the stream has confirmed the capture, and soon after its ctx ended. For a capture that fails alone it
-// returns Never or Slowly; any other error is taken for an outage: everything waits, longer each time, up to 10 s.
+// returns Never or Slowly, and Barred for one that fails as all would; any other error is taken for an outage: everything waits, longer each time, up to 10 s.
 func (s *Spool) Run(ctx context.Context, send func(context.Context, Item) error) error {
 	var sending sync.WaitGroup
 	defer sending.Wait()
@@ -122,7 +122,7 @@ func (s *Spool) confirmed(e entry, took time.Duration) {
 	defer s.mu.Unlock()
 	delete(s.inFlight, e.sequence)
 	s.stats.Sent++
-	s.stats.LastError = ""
+	s.stats.LastError, s.barred = "", nil
 	s.took.add(took)
 	s.pace.succeeded()
 	if err := s.discard(e.name(), e); err != nil {
@@ -155,10 +155,15 @@ func (s *Spool) failed(e entry, err error) {
 	defer s.mu.Unlock()
 	now := time.Now()
 	e.tries++
-	if errors.Is(err, errSlowly) || e.tries%restsAfter == 0 {
+	barred := errors.Is(err, errBarred)
+	if barred || errors.Is(err, errSlowly) || e.tries%restsAfter == 0 {
 		e.notUntil = now.Add(s.pace.slow)
 	}
 	s.stats.Failed++
+	s.barred = nil
+	if barred {
+		s.barred = err
+	}
 	if reason := sentence(err); reason != s.stats.LastError { // an outage is logged once
 		s.stats.LastError = reason
 		s.options.Log.Warn("a capture waits in the spool", "sequence", e.sequence, "waiting", len(s.waiting)+1, "error", reason)
@@ -201,25 +206,29 @@ func (s *Spool) setAside(e entry, why error, count *uint64) {
 	s.change()
 }
 
-// sentence is an error without what Never and Slowly put before it.
+// sentence is an error without what Never, Slowly and Barred put before it.
 func sentence(err error) string {
 	var joined interface{ Unwrap() []error }
 	if errors.As(err, &joined) {
-		if errs := joined.Unwrap(); len(errs) == 2 && (errs[0] == errNever || errs[0] == errSlowly) {
+		if errs := joined.Unwrap(); len(errs) == 2 && (errs[0] == errNever || errs[0] == errSlowly || errs[0] == errBarred) {
 			return errs[1].Error()
 		}
 	}
 	return err.Error()
 }
 
-// Drain waits until nothing waits and nothing is in flight, as at the end of recordings. The error is ctx's.
+// Drain waits until nothing waits and nothing is in flight, as at the end of recordings. The error is ctx's, or what send said last
+// with Barred: then nothing is in flight any more, and what waits would wait for somebody to change something.
 func (s *Spool) Drain(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		changed, empty := s.changed, len(s.waiting)+len(s.inFlight) == 0
+		changed, empty, barred := s.changed, len(s.waiting)+len(s.inFlight) == 0, s.barred
+		if len(s.inFlight) > 0 {
+			barred = nil // of those one may be taken
+		}
 		s.mu.Unlock()
-		if empty {
-			return nil
+		if empty || barred != nil {
+			return barred
 		}
 		select {
 		case <-changed:

@@ -32,6 +32,7 @@ type Spool struct {
 	last     uint64   // the highest number that has a file
 	lasts    []uint64 // markers that there are; the highest only, but for moments
 	stats    Stats
+	barred   error // what the last attempt failed with, where nothing of this station is taken
 	took     latencies
 	said     time.Time // when dropped captures were last logged
 }
