@@ -2,6 +2,9 @@ package jetstream
 
 import (
 	"context"
+	"time"
+
+	js "github.com/nats-io/nats.go/jetstream"
 
 	"foxhunt/meeting"
 	"foxhunt/messages"
@@ -13,15 +16,15 @@ const mostEvents = 50_000
 
 // setCompanions tells which captures wait for others of their event, and not for a worker: the members of the events that are
 // open. Where there is no bucket of events, or this user may not read it, that is not known.
-func (c *Conn) setCompanions(ctx context.Context, lag *Lag, t Topology) error {
+func (c *Conn) setCompanions(ctx context.Context, lag *Lag, t Topology, captures *js.StreamInfo) error {
 	stream, filter := bucketStream+t.Meetings.Bucket, bucketSubjects(t.Meetings.Bucket)
-	waiting, open := map[string]uint64{}, uint64(0)
+	waiting, open := companions{subjects: map[string]uint64{}, since: captures.State.FirstTime.UnixNano()}, uint64(0)
 	info, err := c.streamInfo(ctx, stream, "")
 	if err == nil && info.State.Msgs > 0 {
 		_, err = c.eachStored(ctx, stream, filter, mostEvents, func(m StreamMessage) {
 			if !isRemoved(m) {
 				open++
-				countMembers(waiting, filter, m)
+				waiting.add(filter, m)
 			}
 		})
 	}
@@ -35,14 +38,24 @@ func (c *Conn) setCompanions(ctx context.Context, lag *Lag, t Topology) error {
 	lag.EventsOpen = &open
 	for i := range lag.Subjects {
 		s := &lag.Subjects[i]
-		s.Companions = min(waiting[s.Subject], s.Lag) // they may have gone meanwhile
+		s.Companions = min(waiting.subjects[s.Subject], s.Lag) // they may have gone meanwhile
 		lag.Companions += s.Companions
+	}
+	if lag.Companions > 0 && waiting.oldest != 0 {
+		lag.OldestCompanionAge = age(captures, time.Unix(0, waiting.oldest))
 	}
 	return nil
 }
 
-// countMembers counts an open event's members by their subjects. Anybody may have written the entry.
-func countMembers(waiting map[string]uint64, filter string, m StreamMessage) {
+// companions are the captures that wait for others of their event.
+type companions struct {
+	subjects map[string]uint64 // how many, by their subjects
+	since    int64             // ns since 1970, when the oldest capture in the stream was stored
+	oldest   int64             // and the oldest of these; 0: there is none
+}
+
+// add takes in an open event's members. Anybody may have written the entry.
+func (c *companions) add(filter string, m StreamMessage) {
 	key, err := meeting.ParseKey(keyOf(filter, m.Subject))
 	if err != nil {
 		return
@@ -53,7 +66,10 @@ func countMembers(waiting map[string]uint64, filter string, m StreamMessage) {
 	}
 	for _, member := range entry.Members {
 		if subject, err := messages.CaptureSubject(key.Network, member.Station); err == nil {
-			waiting[subject]++
+			c.subjects[subject]++
+			if member.Stored >= c.since && (c.oldest == 0 || member.Stored < c.oldest) { // one stored before is gone
+				c.oldest = member.Stored
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package jetstream_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,43 @@ func TestLagOfCompanions(t *testing.T) {
 	}
 	if lag.Companions != 3 || got["captures.net.a"] != 2 || got["captures.net.b"] != 1 || got["captures.net.c"] != 0 || lag.Total != 6 {
 		t.Errorf("%d wait for companions, by subject %v, of %d; want 2 of a and 1 of b", lag.Companions, got, lag.Total)
+	}
+}
+
+// TestOldestCompanion wants the age of the oldest capture that waits for others, and none of those that are gone or work is done on.
+func TestOldestCompanion(t *testing.T) {
+	t.Parallel()
+	_, c, m := startMeetings(t)
+	publish(t, c, "captures.net.a", 2, 100)
+	stored, err := c.Recent(within(t, 10*time.Second), jetstream.DefaultTopology().Captures.Name, 2)
+	if err != nil || len(stored) != 2 {
+		t.Fatal(stored, err)
+	}
+	older, younger := stored[0].Time, stored[1].Time
+	if younger.Before(older) {
+		older, younger = younger, older
+	}
+	entry := func(state meeting.State, stored time.Time) []byte {
+		e := meeting.Entry{State: state, Frequency: 1000, Opened: 1, Anchor: 1, Members: []meeting.Member{
+			{Place: meeting.Place{Sequence: 1, Stored: stored.UnixNano()}, Station: "a", ID: "x", Start: 1, End: 2, Size: 100}}}
+		return e.Encode()
+	}
+	for key, value := range map[meeting.Key][]byte{
+		meeting.KeyOfEvent("net", "gone"):   entry(meeting.Open, older.Add(-time.Hour)),
+		meeting.KeyOfEvent("net", "closed"): entry(meeting.Closed, older),
+		meeting.KeyOfEvent("net", "open"):   entry(meeting.Open, younger),
+	} {
+		if _, err := m.Write(within(t, 10*time.Second), key, value, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lag := mustLag(t, c)
+	if lag.OldestCompanionAge == nil || lag.OldestAge == nil {
+		t.Fatalf("the lag is %+v", lag)
+	}
+	apart := *lag.OldestAge - *lag.OldestCompanionAge
+	if want := younger.Sub(older).Seconds(); math.Abs(apart-want) > 1e-3 {
+		t.Errorf("the oldest that waits for others is %g s younger than the oldest, want %g", apart, want)
 	}
 }
 

@@ -59,9 +59,9 @@ func (m Model) Chunks() string { return m.chunks }
 
 // CountMembers is what an entry of a bucket with the subjects of filter adds to the captures that wait for companions.
 func CountMembers(filter, subject string, data []byte) map[string]uint64 {
-	waiting := map[string]uint64{}
-	countMembers(waiting, filter, StreamMessage{Subject: subject, Data: data})
-	return waiting
+	waiting := companions{subjects: map[string]uint64{}}
+	waiting.add(filter, StreamMessage{Subject: subject, Data: data})
+	return waiting.subjects
 }
 
 // ClockOf tells the time that ask tells, asking once in a while; age lets so much time pass.

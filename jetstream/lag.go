@@ -36,6 +36,8 @@ type Lag struct {
 	// It is 0 where EventsOpen is nil, which means not known.
 	Companions uint64  `json:"waiting_for_companions"`
 	EventsOpen *uint64 `json:"events_open,omitempty"`
+	// OldestCompanionAge is that of the oldest among Companions, in seconds; nil: none, or not known.
+	OldestCompanionAge *float64 `json:"oldest_companion_age_seconds,omitempty"`
 
 	// The stream's figures, whichever consumers it has. Arrived and Completed have counted since the stream was made.
 	Arrived   uint64   `json:"arrived"`                      // captures ever stored
@@ -98,7 +100,7 @@ func (c *Conn) Lag(ctx context.Context, t Topology, worst int) (Lag, error) {
 	if lag.DeadLetters, err = c.countDeadLetters(ctx, t.Dead.Name); err != nil {
 		return lag, err
 	}
-	if err = c.setCompanions(ctx, &lag, t); err != nil {
+	if err = c.setCompanions(ctx, &lag, t, info); err != nil {
 		return lag, err
 	}
 	if info.State.Msgs > 0 {

@@ -51,7 +51,7 @@ func exercised(t *testing.T) *prometheus.Registry {
 	lag.Set(Lag{
 		Subjects:   map[string]SubjectLag{"captures.net.a": {Captures: 3, InFlight: &one, OldestAge: &one}},
 		EventsOpen: &one,
-		OldestAge:  &one, Drain: &one, Streams: []Stream{{Name: "CAPTURES", Limit: 1}},
+		OldestAge:  &one, OldestCompanionAge: &one, Drain: &one, Streams: []Stream{{Name: "CAPTURES", Limit: 1}},
 	}, time.Second)
 	return registry
 }

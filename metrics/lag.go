@@ -11,14 +11,15 @@ import (
 type Lag struct {
 	Subjects map[string]SubjectLag // by concrete subject: all with captures or dead letters
 
-	Pending     float64  // captures that no worker has been handed
-	InFlight    float64  // captures handed out and not yet settled
-	Redelivered float64  // captures in flight that were delivered more than once
-	Dead        float64  // captures delivered as often as allowed and not yet among the dead letters
-	OldestAge   *float64 // of the oldest capture
-	Companions  float64  // captures that wait for others of their event, and for no worker
-	EventsOpen  *float64 // events whose captures are coming together; nil: not known, and so are those that wait
-	Drain       *float64 // until none waits for a worker at the present pace; +Inf: never
+	Pending            float64  // captures that no worker has been handed
+	InFlight           float64  // captures handed out and not yet settled
+	Redelivered        float64  // captures in flight that were delivered more than once
+	Dead               float64  // captures delivered as often as allowed and not yet among the dead letters
+	OldestAge          *float64 // of the oldest capture
+	Companions         float64  // captures that wait for others of their event, and for no worker
+	EventsOpen         *float64 // events whose captures are coming together; nil: not known, and so are those that wait
+	OldestCompanionAge *float64 // of the oldest capture that waits for others of its event
+	Drain              *float64 // until none waits for a worker at the present pace; +Inf: never
 
 	Arrived   float64 // captures stored since the stream was made
 	Completed float64 // of them, those that are gone
@@ -57,7 +58,7 @@ type LagCollector struct {
 
 	leader, upDesc, readDesc, tookDesc                                     *prometheus.Desc
 	pending, inFlight, redelivered, dead, oldest, drain, arrived, complete *prometheus.Desc
-	companions, events                                                     *prometheus.Desc
+	companions, events, oldestCompanion                                    *prometheus.Desc
 	messages, bytes, limit                                                 *prometheus.Desc
 }
 
@@ -67,25 +68,26 @@ func NewLag(r prometheus.Registerer, limit int) *LagCollector {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	c := &LagCollector{
-		names:       names{limit: limit},
-		subject:     newSubjectDescs(),
-		leader:      desc("foxhunt_exporter_leader", "1 when this process is the one that serves the lag, 0 when it stands by."),
-		upDesc:      desc("foxhunt_lag_up", "1 when the last reading of the lag succeeded, else 0."),
-		readDesc:    desc("foxhunt_lag_last_success_timestamp_seconds", "When the lag was last read."),
-		tookDesc:    desc("foxhunt_lag_poll_duration_seconds", "How long the last reading of the lag took."),
-		pending:     desc("foxhunt_consumer_pending_captures", "Captures that no worker has been handed yet."),
-		inFlight:    desc("foxhunt_consumer_in_flight_captures", "Captures handed to workers and not yet settled, those that wait for companions among them."),
-		companions:  desc("foxhunt_consumer_waiting_for_companions_captures", "Captures that wait for those of other stations, and for no worker; absent where that is not known."),
-		events:      desc("foxhunt_events_open", "Events whose captures are coming together, or whose fix is being made; absent where that is not known."),
-		redelivered: desc("foxhunt_consumer_redelivered_captures", "Captures in flight that were delivered more than once."),
-		dead:        desc("foxhunt_consumer_dead_captures", "Captures in no pending count for three readings: delivered as often as allowed and not yet among the dead letters."),
-		oldest:      desc("foxhunt_consumer_oldest_age_seconds", "Age of the oldest capture without a fix; absent when there is none."),
-		drain:       desc("foxhunt_consumer_drain_seconds", "Time until no capture waits for a worker at the pace of the last minute; +Inf when they do not get fewer, or would take more than a week."),
-		arrived:     desc("foxhunt_stream_arrived_captures_total", "Captures stored since the stream was made."),
-		complete:    desc("foxhunt_stream_completed_captures_total", "Captures that left the stream since it was made: fixed, dead letters, or purged."),
-		messages:    desc("foxhunt_stream_messages", "Messages in a stream.", "stream"),
-		bytes:       desc("foxhunt_stream_bytes", "Bytes in a stream.", "stream"),
-		limit:       desc("foxhunt_stream_limit_bytes", "Bytes at which a stream is full: captures are then refused, the oldest dead letters dropped.", "stream"),
+		names:           names{limit: limit},
+		subject:         newSubjectDescs(),
+		leader:          desc("foxhunt_exporter_leader", "1 when this process is the one that serves the lag, 0 when it stands by."),
+		upDesc:          desc("foxhunt_lag_up", "1 when the last reading of the lag succeeded, else 0."),
+		readDesc:        desc("foxhunt_lag_last_success_timestamp_seconds", "When the lag was last read."),
+		tookDesc:        desc("foxhunt_lag_poll_duration_seconds", "How long the last reading of the lag took."),
+		pending:         desc("foxhunt_consumer_pending_captures", "Captures that no worker has been handed yet."),
+		inFlight:        desc("foxhunt_consumer_in_flight_captures", "Captures handed to workers and not yet settled, those that wait for companions among them."),
+		companions:      desc("foxhunt_consumer_waiting_for_companions_captures", "Captures that wait for those of other stations, and for no worker; absent where that is not known."),
+		events:          desc("foxhunt_events_open", "Events whose captures are coming together, or whose fix is being made; absent where that is not known."),
+		redelivered:     desc("foxhunt_consumer_redelivered_captures", "Captures in flight that were delivered more than once."),
+		dead:            desc("foxhunt_consumer_dead_captures", "Captures in no pending count for three readings: delivered as often as allowed and not yet among the dead letters."),
+		oldest:          desc("foxhunt_consumer_oldest_age_seconds", "Age of the oldest capture without a fix; absent when there is none."),
+		oldestCompanion: desc("foxhunt_consumer_oldest_companion_age_seconds", "Age of the oldest capture that waits for those of other stations, and for no worker; absent where there is none, or that is not known."),
+		drain:           desc("foxhunt_consumer_drain_seconds", "Time until no capture waits for a worker at the pace of the last minute; +Inf when they do not get fewer, or would take more than a week."),
+		arrived:         desc("foxhunt_stream_arrived_captures_total", "Captures stored since the stream was made."),
+		complete:        desc("foxhunt_stream_completed_captures_total", "Captures that left the stream since it was made: fixed, dead letters, or purged."),
+		messages:        desc("foxhunt_stream_messages", "Messages in a stream.", "stream"),
+		bytes:           desc("foxhunt_stream_bytes", "Bytes in a stream.", "stream"),
+		limit:           desc("foxhunt_stream_limit_bytes", "Bytes at which a stream is full: captures are then refused, the oldest dead letters dropped.", "stream"),
 	}
 	r.MustRegister(c)
 	return c
@@ -123,7 +125,7 @@ func (c *LagCollector) Failed(took time.Duration) {
 // Describe implements [prometheus.Collector].
 func (c *LagCollector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.leader, c.upDesc, c.readDesc, c.tookDesc, c.pending, c.inFlight, c.redelivered, c.dead, c.oldest,
-		c.drain, c.arrived, c.complete, c.messages, c.bytes, c.limit, c.companions, c.events, c.subject.lag, c.subject.companions, c.subject.inFlight, c.subject.age, c.subject.letters} {
+		c.drain, c.arrived, c.complete, c.messages, c.bytes, c.limit, c.companions, c.events, c.oldestCompanion, c.subject.lag, c.subject.companions, c.subject.inFlight, c.subject.age, c.subject.letters} {
 		descs <- d
 	}
 }
@@ -171,6 +173,9 @@ func (c *LagCollector) collectConsumer(emit func(d *prometheus.Desc, v float64, 
 	}
 	if c.last.OldestAge != nil {
 		emit(c.oldest, *c.last.OldestAge)
+	}
+	if c.last.OldestCompanionAge != nil {
+		emit(c.oldestCompanion, *c.last.OldestCompanionAge)
 	}
 	if c.last.Drain != nil {
 		emit(c.drain, *c.last.Drain)

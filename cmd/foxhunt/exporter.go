@@ -180,7 +180,7 @@ func lagMetrics(lag jetstream.Lag, t jetstream.Topology) metrics.Lag {
 	}
 	if lag.EventsOpen != nil {
 		events := float64(*lag.EventsOpen)
-		m.Companions, m.EventsOpen = float64(lag.Companions), &events
+		m.Companions, m.EventsOpen, m.OldestCompanionAge = float64(lag.Companions), &events, lag.OldestCompanionAge
 	}
 	if lag.Pace != nil {
 		drain := math.Inf(1)
