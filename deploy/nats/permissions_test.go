@@ -117,7 +117,7 @@ func (s *site) testWorkerMayNot(t *testing.T) {
 		"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.UPDATE.X", "$JS.API.STREAM.MSG.DELETE.FIXES", "$JS.API.STREAM.MSG.DELETE.DEAD", "$JS.API.STREAM.MSG.GET.DEAD",
 		"$JS.API.CONSUMER.DELETE.CAPTURES.workers", "$JS.API.CONSUMER.CREATE.CAPTURES.x", "$JS.API.CONSUMER.CREATE.ADVISORIES.x",
 		"$JS.API.CONSUMER.PAUSE.CAPTURES.workers", "$JS.API.STREAM.SNAPSHOT.CAPTURES", "$KV.foxhunt-leases.exporter", "$SYS.REQ.SERVER.PING",
-		"$KV.foxhunt-rollout.other", "$JS.API.STREAM.PURGE.KV_foxhunt-rollout", "$JS.API.STREAM.DELETE.KV_foxhunt-rollout",
+		"$KV.foxhunt-rollout.other", "$JS.API.STREAM.PURGE.KV_foxhunt-rollout", "$JS.API.STREAM.DELETE.KV_foxhunt-rollout", "$JS.API.STREAM.PURGE.KV_foxhunt-meetings", "$JS.API.STREAM.PURGE.KV_foxhunt-met",
 		"$O.foxhunt-models.C.x", "$O.foxhunt-models.M.x", "$JS.API.STREAM.PURGE.OBJ_foxhunt-models", "$JS.API.STREAM.MSG.DELETE.OBJ_foxhunt-models",
 		"$JS.API.STREAM.DELETE.OBJ_foxhunt-models", "$JS.API.STREAM.PURGE.EVENTS", "$JS.API.DIRECT.GET.EVENTS", "$JS.API.CONSUMER.CREATE.EVENTS.x",
 		"events.x", "events.model.a.b", "foxhunt.model.reload", "$SRV.PING", "requests.dcf"},
