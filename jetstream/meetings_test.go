@@ -16,7 +16,7 @@ import (
 
 func meetings(t testing.TB, c *jetstream.Conn, topo jetstream.Topology) *jetstream.Meetings {
 	t.Helper()
-	m, err := c.Meetings(within(t, 15*time.Second), topo)
+	m, err := c.Meetings(within(t, patience), topo)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func startMeetings(t testing.TB) (*jetstreamtest.Server, *jetstream.Conn, *jetst
 func TestMeetingEntries(t *testing.T) {
 	t.Parallel()
 	_, _, m := startMeetings(t)
-	ctx, key := within(t, 15*time.Second), meeting.KeyOfEvent("dcf", "77500-1")
+	ctx, key := within(t, patience), meeting.KeyOfEvent("dcf", "77500-1")
 	read := func() (string, uint64) {
 		t.Helper()
 		value, revision, err := m.Read(ctx, key)
@@ -92,7 +92,7 @@ func TestMeetingEntries(t *testing.T) {
 func TestMeetingGroups(t *testing.T) {
 	t.Parallel()
 	_, _, m := startMeetings(t)
-	ctx := within(t, 15*time.Second)
+	ctx := within(t, patience)
 	here, next := meeting.KeyOfSlot("dcf", 77500, 41), meeting.KeyOfSlot("dcf", 77500, 42)
 	elsewhere := meeting.KeyOfSlot("dcf", 775000, 41) // whose group begins alike
 	readGroup := func() (values [][]byte, revisions []uint64, group uint64) {
@@ -170,7 +170,7 @@ func storm(t *testing.T, open func(i int) *jetstream.Meetings) {
 	for i := range stores {
 		stores[i] = open(i)
 	}
-	ctx := within(t, time.Minute)
+	ctx := within(t, 5*patience) // for a thousand requests
 	key := meeting.KeyOfEvent("net", "storm")
 	here, next, far := meeting.KeyOfSlot("net", 1000, 1), meeting.KeyOfSlot("net", 1000, 2), meeting.KeyOfSlot("net", 2000, 9)
 	var conflicts atomic.Int64
@@ -277,7 +277,7 @@ func until(t *testing.T, conflicts *atomic.Int64, try func() error) {
 func TestMeetingPlaces(t *testing.T) {
 	t.Parallel()
 	_, c, m := startMeetings(t)
-	ctx := within(t, 15*time.Second)
+	ctx := within(t, patience)
 	publish(t, c, "captures.net.a", 4, 100)
 	source := newSource(t, c, jetstream.DefaultTopology(), jetstream.SourceOptions{Concurrency: 4})
 	var places []meeting.Place
@@ -321,7 +321,7 @@ func TestMeetingPlaces(t *testing.T) {
 func TestMeetingBehind(t *testing.T) {
 	t.Parallel()
 	_, c, m := startMeetings(t)
-	ctx := within(t, 15*time.Second)
+	ctx := within(t, patience)
 	behind := func(then time.Time) bool {
 		t.Helper()
 		is, err := m.Behind(ctx, then)

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 
@@ -19,7 +18,7 @@ import (
 func TestMeetingsOutlastTheServer(t *testing.T) {
 	t.Parallel()
 	s, _, m := startMeetings(t)
-	ctx := within(t, 30*time.Second)
+	ctx := within(t, patience)
 	open, over := meeting.KeyOfSlot("net", 1000, 1), meeting.KeyOfEvent("net", "over")
 	revision, err := m.Write(ctx, open, []byte("x"), 0)
 	if err == nil {
@@ -58,7 +57,7 @@ func TestFullBucketsStopNothing(t *testing.T) {
 	if _, err := c.Ensure(t.Context(), topo); err != nil {
 		t.Fatal(err)
 	}
-	m, ctx := meetings(t, c, topo), within(t, 30*time.Second)
+	m, ctx := meetings(t, c, topo), within(t, patience)
 	value := make([]byte, 1000)
 	var refused error
 	for i := range 40 {
@@ -94,7 +93,7 @@ func TestMeetingWriteAgain(t *testing.T) {
 	cable := newLink(t, strings.TrimPrefix(s.ClientURL(), "nats://"))
 	m := meetings(t, connect(t, jetstream.Options{URL: "nats://" + cable.address()}), jetstream.DefaultTopology())
 	key := meeting.KeyOfSlot("net", 1000, 5)
-	first, err := m.Write(within(t, 15*time.Second), key, []byte("one"), 0)
+	first, err := m.Write(within(t, patience), key, []byte("one"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +109,7 @@ func TestMeetingWriteAgain(t *testing.T) {
 	cable.pauseAnswers()
 	done := make(chan error, 1)
 	go func() {
-		revision, err := m.Write(within(t, 30*time.Second), key, []byte("two"), first)
+		revision, err := m.Write(within(t, patience), key, []byte("two"), first)
 		if err == nil && revision != first+1 {
 			err = fmt.Errorf("it was stored as %d", revision)
 		}
@@ -127,7 +126,7 @@ func TestMeetingWriteAgain(t *testing.T) {
 func TestMeetingsWithoutBuckets(t *testing.T) {
 	t.Parallel()
 	c := connect(t, jetstream.Options{URL: startServer(t, &server.Options{})})
-	if _, err := c.Meetings(within(t, 15*time.Second), jetstream.DefaultTopology()); code(err) != jetstream.CodeNoStream {
+	if _, err := c.Meetings(within(t, patience), jetstream.DefaultTopology()); code(err) != jetstream.CodeNoStream {
 		t.Errorf("without a stream: %v", err)
 	}
 }

@@ -25,7 +25,7 @@ type reaper struct {
 	worker   string // signs the dead letters
 	buried   func(code string)
 	met      func(ctx context.Context, subject string, capture []byte, place meeting.Place) (bool, error)
-	wait     time.Duration // for an advisory, before the next sweep
+	wait     time.Duration // for an advisory, at most: a sweep that is due comes first
 	sweep    sweep
 }
 
@@ -88,7 +88,7 @@ func (r *reaper) hear(ctx context.Context) error {
 		r.conn.miss()
 		return err
 	}
-	wait, cancel := context.WithTimeout(ctx, r.wait)
+	wait, cancel := context.WithTimeout(ctx, min(r.wait, max(time.Until(r.sweep.next), time.Second)))
 	defer cancel()
 	msg, err := consumer.Next(js.FetchContext(wait))
 	if err != nil {

@@ -60,6 +60,16 @@ func seen(now time.Time, consumer *js.ConsumerInfo, stream *js.StreamInfo) floor
 	return m
 }
 
+// look holds what is seen now against what was seen before, as settled does. If something is below the floor the next look comes
+// no later than it can have settled.
+func (s *sweep) look(now floorMark, settle time.Duration) (floor uint64) {
+	floor = s.mark.settled(now, settle)
+	if ripe := s.mark.at.Add(settle); s.mark.floor > 0 && ripe.After(now.at) && ripe.Before(s.next) {
+		s.next = ripe
+	}
+	return floor
+}
+
 // settled compares the mark with what is seen now, and returns the sequence up to which captures have been below the floor
 // for the time settle; 0: none have.
 func (m *floorMark) settled(now floorMark, settle time.Duration) uint64 {
@@ -110,7 +120,7 @@ func (r *reaper) sweepWhenDue(ctx context.Context) error {
 		}
 	}
 	first := mark.first
-	floor := r.sweep.mark.settled(mark, settle)
+	floor := r.sweep.look(mark, settle)
 	if floor == 0 {
 		return nil
 	}

@@ -167,6 +167,24 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// TestSweepLosesNoTime has a capture that nobody delivers any more removed as soon as it was below the floor for long enough: not
+// when the next look is due otherwise, and not when the wait for an advisory has ended.
+func TestSweepLosesNoTime(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	w.exhaust(t, "captures.net.poison")
+	r := w.reaper()
+	r.Slowly()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var reaper sync.WaitGroup
+	reaper.Go(func() { r.Run(ctx) })
+	waitFor(t, "the capture's removal", func() bool { return mustLag(t, w.Conn).Total == 0 })
+	cancel()
+	reaper.Wait()
+	w.expect(t, 0, 1, 1)
+}
+
 // Whatever can still be delivered stays, however often the sweep looks: captures in flight, handed back with a delay, and
 // not yet delivered.
 func TestSweepLeavesWhatMayBeDelivered(t *testing.T) {
@@ -230,7 +248,10 @@ func TestSweepAfterRestart(t *testing.T) {
 	publish(t, w.Conn, "captures.net.next", 1, 8)
 	w.ack(t, w.next(t))
 	w.server.Restart(t)
-	waitFor(t, "the connection", w.Connected)
+	waitFor(t, "the connection", func() bool { // to the new server: that the old one is gone it may not have noticed
+		_, err := w.RoundTrip(t.Context())
+		return err == nil
+	})
 	w.look(t, w.reaper(), 2)
 	if d := w.expect(t, 0, 1, 1)[0]; d.Subject != "captures.net.poison" {
 		t.Errorf("%s was buried", d.Subject)

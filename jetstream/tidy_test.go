@@ -2,7 +2,6 @@ package jetstream_test
 
 import (
 	"testing"
-	"time"
 
 	"foxhunt/jetstream"
 	"foxhunt/meeting"
@@ -13,7 +12,7 @@ import (
 func TestTidy(t *testing.T) {
 	t.Parallel()
 	_, c, m := startMeetings(t)
-	ctx := within(t, 15*time.Second)
+	ctx := within(t, patience)
 	entry := func(opened int64, state meeting.State) []byte {
 		e := meeting.Entry{State: state, Frequency: 77.5e3, Opened: opened, Anchor: 1, Members: []meeting.Member{{
 			Place: meeting.Place{Sequence: 1, Stored: 1}, Station: "a", ID: "capture-of-a", Start: 1, End: 2, Size: 100,
