@@ -33,7 +33,7 @@ func TestGoodServer(t *testing.T) {
 	all.want(t, "nats_sync", OK, "server good writes to the disk before each PubAck")
 	all.want(t, "nats_tls", OK, "127.0.0.1 only")
 	all.want(t, "nats_auth", OK, "127.0.0.1 only")
-	all.want(t, "nats_store", OK, "32.5 GiB aside", "of 64 GiB")
+	all.want(t, "nats_store", OK, "32.3 GiB aside", "of 64 GiB")
 	all.want(t, "nats_clock", OK, "within")
 }
 

@@ -52,20 +52,30 @@ func lowOf(want, live js.StreamConfig, made bool) *lowStream {
 	return &lowStream{want: want, least: live.MaxBytes, now: live.MaxBytes, made: made}
 }
 
-// raise gives streams all of their bytes, or the largest share of them that the server has room for: a half, a quarter, ...
-func (c *Conn) raise(ctx context.Context, low []*lowStream) error {
-	for share := int64(1); len(low) > 0; share *= 2 {
-		err := c.raiseTo(ctx, low, share)
-		switch {
-		case err != nil && !isNoRoom(err):
-			return err
-		case err == nil && share == 1:
-			return nil
-		case err == nil, share >= smallestShare:
-			c.sayShort(low, share)
-			return nil
+// raised is how the stream's limit was changed, if it was.
+func (l *lowStream) raised() []Difference {
+	now, before := l.want, l.want
+	now.MaxBytes, before.MaxBytes = l.now, l.least
+	return compare("stream", l.want.Name, now, before)
+}
+
+// raise gives streams all of their bytes, or the largest share of them that the server has room for: a half, a quarter, ... Those
+// that were there before it leaves alone, unless change says otherwise.
+func (c *Conn) raise(ctx context.Context, low []*lowStream, change bool) error {
+	var ours []*lowStream
+	for _, l := range low {
+		if l.made || change {
+			ours = append(ours, l)
 		}
 	}
+	err := c.raiseTo(ctx, ours, 1)
+	for share := int64(2); isNoRoom(err) && share <= smallestShare; share *= 2 {
+		err = c.raiseTo(ctx, ours, share)
+	}
+	if err != nil && !isNoRoom(err) {
+		return err
+	}
+	c.sayLow(low)
 	return nil
 }
 
@@ -85,12 +95,16 @@ func (c *Conn) raiseTo(ctx context.Context, low []*lowStream, share int64) error
 	return nil
 }
 
-// sayShort tells how many bytes the streams have.
-func (c *Conn) sayShort(low []*lowStream, share int64) {
-	bytes := []any{"share", fmt.Sprintf("1/%d", share)}
+// sayLow tells which streams may hold less than they should, in one line.
+func (c *Conn) sayLow(low []*lowStream) {
+	var bytes []any
 	for _, l := range low {
-		bytes = append(bytes, l.want.Name, fmt.Sprintf("%d of %d", l.now, l.want.MaxBytes))
+		if l.now < l.want.MaxBytes {
+			bytes = append(bytes, l.want.Name, fmt.Sprintf("%d of %d", l.now, l.want.MaxBytes))
+		}
 	}
-	c.log.Warn("the server has no room to set aside what the streams should hold, so they hold less: raise max_file_store, or free "+
-		"disk and restart the server, then --apply gives them more", bytes...)
+	if len(bytes) > 0 {
+		c.log.Warn("streams may hold fewer bytes than asked for, as the server had no room to set more aside, or somebody wanted it so: "+
+			"with a larger disk or max_file_store --apply raises them, and --captures-bytes, --fixes-bytes and --dead-bytes ask for less", bytes...)
+	}
 }

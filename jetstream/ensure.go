@@ -78,18 +78,16 @@ func (c *Conn) reconcile(ctx context.Context, t Topology, change bool) ([]Differ
 		}
 		all = append(all, diffs...)
 	}
-	err = c.raise(ctx, low)
+	err = c.raise(ctx, low, change)
 	for _, l := range low {
-		if change && !l.made {
-			asked, was := l.want, l.want
-			asked.MaxBytes, was.MaxBytes = l.now, l.least
-			all = append(all, compare("stream", l.want.Name, asked, was)...)
+		if !l.made {
+			all = append(all, l.raised()...)
 		}
 	}
 	return all, err
 }
 
-// ensureStreams makes what is missing and returns, beside the differences, the streams that are still to be given bytes.
+// ensureStreams makes what is missing and returns, beside the differences, the streams that have fewer bytes than they should.
 func (c *Conn) ensureStreams(ctx context.Context, t Topology, change bool) (all []Difference, low []*lowStream, err error) {
 	for _, want := range t.streams() {
 		diffs, short, err := c.ensureStream(ctx, *want, change)
@@ -133,7 +131,7 @@ func (c *Conn) ensureStream(ctx context.Context, want js.StreamConfig, change bo
 		diffs, err := c.changeStream(ctx, stream, roomFor(want, live))
 		return diffs, lowOf(want, live, false), err
 	}
-	return c.leaveStream(ctx, want, live), nil, nil
+	return c.leaveStream(ctx, want, live), lowOf(want, live, false), nil
 }
 
 // changeStream makes a live stream as wanted, unless that would delete captures, and returns what it changed.
@@ -160,10 +158,6 @@ func (c *Conn) leaveStream(ctx context.Context, want, live js.StreamConfig) []Di
 			c.log.Info("the server takes larger messages now, and so does the stream", "stream", want.Name, "bytes", want.MaxMsgSize)
 			live = raised
 		}
-	}
-	if short := lowOf(want, live, false); short != nil {
-		c.log.Info("a stream holds less than asked for; --apply gives it more where the server has room", "stream", want.Name,
-			"bytes", short.now, "asked", want.MaxBytes)
 	}
 	return compare("stream", want.Name, roomFor(want, live), live)
 }

@@ -62,7 +62,8 @@ type Topology struct {
 //     memory for each (13 MB at 100 fixes a second). A capture that comes again later than that, after a long outage, gets a
 //     second fix: readers must take capture_id for the key.
 //   - DEAD: kept for 14 days, the newest 4 GiB and 10,000 of a subject.
-//   - ADVISORIES: the server's word on captures that were delivered MaxDeliver times, kept until dealt with.
+//   - ADVISORIES: the server's word on captures that were delivered MaxDeliver times, kept until dealt with, the
+//     newest 64 MiB.
 //   - EVENTS: what happened to the fleet's models, kept for 14 days, the newest 64 MiB.
 //   - foxhunt-models: an object store of at most 4 GiB; beyond that no more is taken.
 //   - workers: a capture not acknowledged within 30 s is delivered again, 20 times in all; at most 131,072 captures are with
@@ -78,8 +79,8 @@ type Topology struct {
 //   - foxhunt-met: events that ended within the last hour, the newest 64 MiB.
 //   - foxhunt-heard: stations that were heard within 5 minutes, the newest 16 MiB.
 //
-// The server sets MaxBytes aside when a stream is made. Where it has no room for all, [Conn.Ensure] makes the streams with
-// a half, a quarter, ... of it.
+// The server sets MaxBytes aside when a stream is made: 32.3 GiB in all. Where it has no room for that, [Conn.Ensure] gives
+// CAPTURES, FIXES, DEAD and foxhunt-models a half, a quarter, ... of theirs; the rest, 320 MiB, is whole.
 func DefaultTopology() Topology {
 	stream := func(name, description string, subjects ...string) js.StreamConfig {
 		return js.StreamConfig{
@@ -113,7 +114,7 @@ func DefaultTopology() Topology {
 	t.Dead.MaxMsgsPerSubject = 10_000
 	t.Dead.Duplicates = 15 * time.Minute
 	t.Advisories.Retention = js.WorkQueuePolicy
-	t.Advisories.MaxBytes = 256 << 20
+	t.Advisories.MaxBytes = 64 << 20 // some 100,000
 	t.Events.MaxAge = 14 * 24 * time.Hour
 	t.Events.MaxBytes = 64 << 20
 	t.Models.Discard = js.DiscardNew
