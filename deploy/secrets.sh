@@ -49,6 +49,7 @@ users() {
 		  { nkey: "$(public simulator)", permissions: { publish: ["captures.demo.*", "truth.demo.*"], subscribe: "_INBOX_demo.simulator.>" } }
 		]
 		DASHBOARDS: [ { nkey: "$(public dashboard)" } ]
+		DISPATCHERS: [ { nkey: "$(public dispatcher)" } ]
 		GATEWAYS: [ { nkey: "$(public gateway)" } ]
 	END
 }
@@ -95,8 +96,12 @@ case $(id -u) in
 esac
 
 mkdir -p "$folder/tls"
-for name in worker exporter gateway operator system dashboard simulator; do key $name; done
+keys="worker exporter gateway operator system dashboard dispatcher simulator"
+for name in $keys; do key $name; done
 make users.conf users
+for name in $keys; do # users.conf is yours once it is made
+	grep -q "$(public $name)" "$folder/users.conf" || echo "secrets: users.conf does not have the key of $name.nk, so the server refuses it: $(public $name)" >&2
+done
 certificates
 make gateway.token random
 make grafana.password random

@@ -27,6 +27,20 @@ func copySite(t testing.TB, folder string) {
 	for _, path := range []string{"deploy/nats", "deploy/docker", "deploy/prometheus", "deploy/secrets.sh"} {
 		copyTo(t, folder, path)
 	}
+	for _, name := range []string{"nats-server.conf", "nats-cluster.conf"} {
+		giveRoom(t, filepath.Join(folder, "deploy/nats", name))
+	}
+}
+
+// giveRoom has a server go by a size of its own, as a site would, and not by what the test's machine has free.
+func giveRoom(t testing.TB, path string) {
+	t.Helper()
+	const example = "# max_file_store: 40GB\n"
+	text := readFile(t, path)
+	if strings.Count(text, example) != 1 {
+		t.Fatalf("%s does not show how max_file_store is set", path)
+	}
+	write(t, path, strings.Replace(text, example, example[2:], 1))
 }
 
 // copyTo copies a file or a folder of the project, without secrets that somebody made there.
@@ -129,6 +143,26 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestSecretsOfAnOlderSite has the script make a key that users.conf, from before there was such a role, does not know: it says so
+// and leaves the file alone.
+func TestSecretsOfAnOlderSite(t *testing.T) {
+	t.Parallel()
+	site := makeSite(t)
+	users := filepath.Join(site, "deploy/secrets/users.conf")
+	older := regexp.MustCompile(`(?m)^DISPATCHERS: .*\n`).ReplaceAllString(readFile(t, users), "")
+	write(t, users, older)
+	if err := os.Remove(filepath.Join(site, "deploy/secrets/dispatcher.nk")); err != nil {
+		t.Fatal(err)
+	}
+	out := runSecrets(t, site)
+	if !strings.Contains(out, "made dispatcher.nk") || !strings.Contains(out, "does not have the key of dispatcher.nk") || strings.Count(out, "does not have") != 1 {
+		t.Errorf("it says %s", out)
+	}
+	if readFile(t, users) != older {
+		t.Error("users.conf has changed")
+	}
+}
+
 // contents are the files of a folder, which only its owner can read.
 func contents(t *testing.T, folder string) map[string]string {
 	t.Helper()
@@ -160,7 +194,7 @@ func madeSecrets(t *testing.T) map[string]bool {
 	t.Helper()
 	text := readFile(t, "secrets.sh")
 	made := map[string]bool{"tls/ca.pem": true, "tls/server.pem": true, "tls/server.key": true}
-	names := regexp.MustCompile(`for name in (.*); do key`).FindStringSubmatch(text)
+	names := regexp.MustCompile(`(?m)^keys="(.*)"$`).FindStringSubmatch(text)
 	if names == nil {
 		t.Fatal("secrets.sh makes no keys in the way that this test reads")
 	}

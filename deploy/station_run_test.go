@@ -1,8 +1,10 @@
 package deploy_test
 
 import (
+	"encoding/json"
 	"net"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,18 +24,7 @@ func TestStationRuns(t *testing.T) {
 	environment["FOXHUNT_NATS"], environment["FOXHUNT_RTL_TCP"], environment["FOXHUNT_LISTEN"] = server.ClientURL(), playRTL(t), "127.0.0.1:0"
 	environment["FOXHUNT_EVERY"] = "1s"
 	delete(environment, "FOXHUNT_NATS_CA") // this server has no certificate
-	words := strings.Fields(unit(t, "station/foxhunt-station.service")["ExecStart"][0])
-	station := exec.Command(programs(t).foxhunt, words[1:]...)
-	station.Dir = t.TempDir()
-	for key, value := range environment {
-		station.Env = append(station.Env, key+"="+value)
-	}
-	var log syncBuffer
-	station.Stdout, station.Stderr = &log, &log
-	if err := station.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = station.Process.Kill() }) // an error says that it has ended already
+	station, log := startStation(t, environment)
 	waitFor(t, "captures of the station", func() bool {
 		n := 0
 		for m, err := range conn.StoredCaptures(t.Context(), jetstream.DefaultTopology(), "") {
@@ -53,6 +44,58 @@ func TestStationRuns(t *testing.T) {
 	if err := station.Wait(); err != nil {
 		t.Errorf("the station ended with %v\n%s", err, log.String())
 	}
+}
+
+// startStation starts what foxhunt-station.service starts.
+func startStation(t *testing.T, environment map[string]string) (station *exec.Cmd, log *syncBuffer) {
+	t.Helper()
+	words := strings.Fields(unit(t, "station/foxhunt-station.service")["ExecStart"][0])
+	station, log = exec.Command(programs(t).foxhunt, words[1:]...), &syncBuffer{}
+	station.Dir = t.TempDir()
+	for key, value := range environment {
+		station.Env = append(station.Env, key+"="+value)
+	}
+	station.Stdout, station.Stderr = log, log
+	if err := station.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = station.Process.Kill() }) // an error says that it has ended already
+	return station, log
+}
+
+// TestDispatcher asks a station for a capture, with the key that secrets.sh makes for that, through the compose file's NATS server.
+func TestDispatcher(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, readCompose(t, "../docker-compose.yml", siteUser))
+	secrets := filepath.Join(s.site, "deploy/secrets")
+	public, err := exec.Command(programs(t).foxhunt, "nkey", filepath.Join(secrets, "NORTH.nk")).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := filepath.Join(secrets, "users.conf")
+	write(t, users, strings.Replace(readFile(t, users), "STATIONS: [\n", `STATIONS: [
+  { nkey: "`+strings.TrimSpace(string(public))+`", permissions: {
+      publish: "captures.city.NORTH", subscribe: ["_INBOX_city.NORTH.>", "requests.city"], allow_responses: { max: 1, expires: "1m" } } }
+`, 1))
+	s.up(t, "nats")
+	environment := settings(t, "station/station.env.example")
+	environment["FOXHUNT_NATS"], environment["FOXHUNT_NATS_CA"] = "tls://"+s.addresses["nats:4222"], filepath.Join(secrets, "tls/ca.pem")
+	environment["FOXHUNT_NATS_NKEY"] = filepath.Join(secrets, "NORTH.nk")
+	environment["FOXHUNT_RTL_TCP"], environment["FOXHUNT_LISTEN"] = playRTL(t), "127.0.0.1:0"
+	_, log := startStation(t, environment)
+	var out string
+	waitFor(t, "the station to accept", func() bool {
+		var err error
+		out, err = s.run(t, "dispatcher", "capture", "--nats-inbox", "_INBOX_dispatcher", "--network", "city", "--freq", "145.5e6", "--json")
+		var result struct {
+			Answers []struct {
+				Station  string
+				Accepted bool
+			}
+		}
+		return err == nil && json.Unmarshal([]byte(out), &result) == nil && len(result.Answers) == 1 &&
+			result.Answers[0].Station == "NORTH" && result.Answers[0].Accepted
+	}, func() string { return out + "\n" + log.String() })
 }
 
 // playRTL speaks rtl_tcp as a receiver that hears nothing, at the rate of the example's settings, to one client at a time.
