@@ -24,6 +24,10 @@ type Recording struct {
 	IQ         []byte
 	Dropped    int // samples of the file that are not in the run: stale timestamps, other side of a gap, another segment
 
+	// SigmaUnknown is set where neither the recording nor Options say how good StartTime is: ClockSigma is then what is
+	// believed of it, unless the stations file knows better.
+	SigmaUnknown bool
+
 	// What only SigMF recordings say.
 	Place          *Place  // where the receiver stood; nil where it does not say
 	Gain           float64 // dB
@@ -33,10 +37,19 @@ type Recording struct {
 	sigmaGiven bool // ClockSigma is Options', which goes before the stations file's
 }
 
-// DefaultClockSigma is what is believed of a start time given by hand, ns: that of a receiver
-// disciplined by GNSS, with what software adds. A receiver with a worse clock needs `sigma`
-// in the stations file.
-const DefaultClockSigma = 1000
+// DefaultClockSigma is what is believed at best of a start time of which nobody says how good it is, ns: most programs take
+// it from the computer's clock when samples arrive, so it is that of a live receiver whose delay was never measured.
+const DefaultClockSigma = 20e6
+
+// unstatedSigma is DefaultClockSigma, and what lies behind the last digit of start that is not 0: a time of whole seconds is
+// known to a second at best, however many zeros follow.
+func unstatedSigma(start int64) float64 {
+	unit := int64(1)
+	for unit < 1e9 && start%(10*unit) == 0 {
+		unit *= 10
+	}
+	return math.Hypot(DefaultClockSigma, float64(unit)/math.Sqrt(12))
+}
 
 // Options says what a recording does not say itself. Station and Frequency go before what
 // the file and its name say, ClockSigma before what the recording and the stations file say;
@@ -49,7 +62,7 @@ type Options struct {
 	SampleRate float64               // Hz, of a raw file; of a wav file, in place of the header's
 	StartTime  int64                 // ns since the Unix epoch, of a raw or plain wav file; within half a week, of a KiwiSDR's
 	Segment    int                   // of a SigMF recording, from 1; 0: the longest
-	ClockSigma float64               // ns; 0 leaves it to the recording or, where that does not show it, DefaultClockSigma
+	ClockSigma float64               // ns; 0 leaves it to the recording
 }
 
 // Open reads a recording: SigMF's metadata, samples or archive by their names' ends (see
@@ -110,7 +123,7 @@ func (r *Recording) settle(name string, said said, o Options) *Recording {
 		r.Frequency = o.Frequency
 	}
 	if o.ClockSigma != 0 {
-		r.ClockSigma, r.sigmaGiven = o.ClockSigma, true
+		r.ClockSigma, r.sigmaGiven, r.SigmaUnknown = o.ClockSigma, true, false
 	}
 	return r
 }
@@ -144,7 +157,7 @@ func readRaw(file []byte, name string, o Options) (*Recording, error) {
 	return plain(file[:len(file)/size*size], name, o.Format, o.SampleRate, o)
 }
 
-// plain is a recording whose time the user gives.
+// plain is a recording whose time is given, by the user or in metadata, and nobody has vouched for yet.
 func plain(iq []byte, name string, format messages.SampleFormat, rate float64, o Options) (*Recording, error) {
 	switch {
 	case !(rate >= messages.MinSampleRate && rate <= messages.MaxSampleRate):
@@ -156,7 +169,7 @@ func plain(iq []byte, name string, format messages.SampleFormat, rate float64, o
 	case o.StartTime >= messages.MaxStartTime:
 		return nil, refuse(messages.CodeBadTime, "t0 is %d; want nanoseconds since 1970, before the year 2200", o.StartTime)
 	}
-	return &Recording{StartTime: o.StartTime, SampleRate: rate, ClockSigma: DefaultClockSigma, Format: format, IQ: iq}, nil
+	return &Recording{StartTime: o.StartTime, SampleRate: rate, ClockSigma: unstatedSigma(o.StartTime), SigmaUnknown: true, Format: format, IQ: iq}, nil
 }
 
 // Samples is how many complex samples there are.

@@ -124,8 +124,11 @@ func (m *sigmfMeta) recording(data []byte, name string, o Options) (*Recording, 
 	if chosen < 0 || chosen >= len(spans) {
 		return nil, refuse(CodeBadSigMF, "%s has no segment %d; it has %d", name, o.Segment, len(spans))
 	}
-	segment := &m.Captures[chosen]
-	if o, err = m.fill(o, segment, name); err != nil {
+	segment := m.Captures[chosen]
+	if o.StartTime != 0 || segment.Datetime == "" {
+		segment.Sigma = nil // it is core:datetime's, and no other time's
+	}
+	if o, err = m.fill(o, &segment, name); err != nil {
 		return nil, err
 	}
 	iq := data[spans[chosen].from:spans[chosen].to]
@@ -138,7 +141,7 @@ func (m *sigmfMeta) recording(data []byte, name string, o Options) (*Recording, 
 			r.Dropped += int(s.to-s.from) / size
 		}
 	}
-	return r, m.tell(r, segment, name)
+	return r, m.tell(r, &segment, name)
 }
 
 // fill adds to o what o leaves open and the metadata say.
@@ -162,6 +165,7 @@ func (m *sigmfMeta) tell(r *Recording, s *sigmfSegment, name string) (err error)
 	g := &m.Global
 	r.Frequency, r.Station, r.Event, r.Session, r.Part = s.Frequency, g.Station, g.Event, g.Session, g.Capture
 	if s.Sigma != nil {
+		r.SigmaUnknown = false
 		if r.ClockSigma = *s.Sigma; !(r.ClockSigma >= 0 && r.ClockSigma <= messages.MaxClockSigma) {
 			return refuse(messages.CodeBadSigma, "%s: foxhunt:sigma_ns is %g; want 0 to 1e9", name, r.ClockSigma)
 		}

@@ -216,7 +216,7 @@ func TestSigMFSegments(t *testing.T) {
 // Without segments the user says when it was.
 func TestSigMFWithoutSegments(t *testing.T) {
 	path := writePair(t, t.TempDir(), "A", sigmfMetaText(t, nil), []byte{1, 2, 3, 4})
-	if r, err := Open(path, Options{StartTime: 5}); err != nil || r.StartTime != 5 || r.Samples() != 2 || r.ClockSigma != DefaultClockSigma {
+	if r, err := Open(path, Options{StartTime: 5}); err != nil || r.StartTime != 5 || r.Samples() != 2 || r.ClockSigma != unstatedSigma(5) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	_, err := Open(path, Options{})

@@ -55,7 +55,7 @@ func TestPlainWAV(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r.Format != c.want || !bytes.Equal(r.IQ, samples) || r.SampleRate != 48000 || r.StartTime != 5 ||
-			r.ClockSigma != DefaultClockSigma || r.Frequency != 1e6 || r.Station != "A" || r.Name != "x.wav" {
+			r.ClockSigma != unstatedSigma(5) || r.Frequency != 1e6 || r.Station != "A" || r.Name != "x.wav" {
 			t.Errorf("tag %d, %d bits: %+v", c.tag, c.bits, r)
 		}
 	}

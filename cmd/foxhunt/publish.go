@@ -64,6 +64,11 @@ All others but KiwiSDR's need the time of their first sample, as FILE@TIME or --
 those that are not named so need --t0, too, right to three days. What an argument says goes before the flags, which
 stand for all files, and these go before what files and their names say.
 
+How good these times are is in every fix, as the length of its ellipse. KiwiSDR's show it, and SigMF may say it
+(foxhunt:sigma_ns). Of others nobody knows: most programs take the computer's clock, so they are believed to 20ms, and
+where they have whole seconds to 289ms, which is no fix. State what you know of them: --sigma 100ns, or sigma in the
+stations file.
+
 A capture may be refused although nothing is wrong with it: a subject holds so many at most that wait for workers
 (station_over_limit), and so does the stream (stream_full). Then, and if NATS cannot be reached, the exit code is 75:
 keep the recordings and give the same command again later. With any other fault it is 1.
@@ -77,10 +82,11 @@ Where the stations are is in the --stations file, which goes before what SigMF f
   - id: HB9ODP
     lat: 46.499351
     lon: 8.798828
-    alt: 900`,
+    alt: 900
+    sigma: 100     # ns, of its times; may be missing`,
 		Example: `  foxhunt publish --network dcf --bundle dcf77 --stations stations.yaml recordings/*.wav
   foxhunt publish --network city --bundle fm north.sigmf-meta south.sigmf-meta west.sigmf
-  foxhunt publish --network city --bundle fm --format cu8 --rate 2.4e6 --freq 98.1e6 \
+  foxhunt publish --network city --bundle fm --format cu8 --rate 2.4e6 --freq 98.1e6 --sigma 100ns \
     NORTH=n.raw@2026-03-01T12:00:00.000000120Z SOUTH=s.raw@2026-03-01T12:00:00.5Z WEST=w.raw@2026-03-01T12:00:00.25Z`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -104,7 +110,7 @@ func (o *publishOptions) register(flags *pflag.FlagSet) {
 	flags.Float64Var(&o.freq, "freq", 0, "centre frequency in Hz (default: from the file's name)")
 	flags.StringVar(&o.t0, "t0", "", "time of the first sample of files that are not given as FILE@TIME, RFC 3339 with up to nine decimals")
 	flags.IntVar(&o.segment, "segment", 0, "segment of SigMF files, from 1 (default: the longest)")
-	flags.DurationVar(&o.sigma, "sigma", 0, "standard deviation of the time stamps (default: the stations file's, or what the recording shows, or 1µs)")
+	flags.DurationVar(&o.sigma, "sigma", 0, "standard deviation of the time stamps (default: the stations file's, or what the recording says; where nothing does, 20ms or more)")
 	flags.DurationVar(&o.cutting.Start, "start", 0, "leave out so much of the recordings' common start")
 	flags.DurationVar(&o.cutting.Length, "length", 0, "length of a capture (default: of a bundle all that fits, else 1s)")
 	flags.StringVar(&o.cutting.Event, "event", "", "name of the emission, kept in the fix")
@@ -197,6 +203,11 @@ func (o *publishOptions) captures(arguments []string, log io.Writer) ([]*message
 	}
 	if missing != nil && slices.ContainsFunc(recordings, func(r *station.Recording) bool { return r.Place == nil }) {
 		return nil, missing // recordings that all say where they were made need no stations file
+	}
+	for _, r := range recordings {
+		if known, _ := stations.Find(r.Station); r.SigmaUnknown && known.ClockSigma == 0 {
+			fmt.Fprintln(log, unvouched(r))
+		}
 	}
 	return o.cut(recordings, stations)
 }

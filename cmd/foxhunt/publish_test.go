@@ -207,11 +207,27 @@ func TestPublishAlone(t *testing.T) {
 func TestPublishOfFewIsQuiet(t *testing.T) {
 	p := newPublishing(t)
 	p.write(t, "1.raw", make([]byte, 40000))
-	if err := p.run(t.Context(), append(rawFlags, "--bundle", "x", "--t0", "2026-03-01T12:00:00Z", "A=1.raw", "B=1.raw")...); err != nil {
+	if err := p.run(t.Context(), append(rawFlags, "--sigma", "100ns", "--bundle", "x", "--t0", "2026-03-01T12:00:00Z", "A=1.raw", "B=1.raw")...); err != nil {
 		t.Fatal(err)
 	}
 	if log := p.log.String(); log != "" {
 		t.Errorf("publish says %q", log)
+	}
+}
+
+// A time that nobody vouches for gives no small ellipse, and publish says so of it alone, and what to do. B's is in the stations file.
+func TestPublishOfTimesNobodyVouchesFor(t *testing.T) {
+	p := newPublishing(t)
+	p.write(t, "1.raw", make([]byte, 40000))
+	p.write(t, "2.raw", make([]byte, 40000))
+	if err := p.run(t.Context(), append(rawFlags, "--bundle", "x", "--t0", "2026-03-01T12:00:00Z", "A=1.raw", "B=2.raw")...); err != nil {
+		t.Fatal(err)
+	}
+	if log := p.log.String(); strings.Count(log, "\n") != 1 || !strings.HasPrefix(log, "1.raw: nothing says how good its time is: it is taken for ±289ms, too little known for a fix; state it with --sigma") {
+		t.Errorf("publish says %q", log)
+	}
+	if rx := p.stored(t, 1).Receivers; rx[0].ClockSigma < 288e6 || rx[1].ClockSigma != 40 {
+		t.Errorf("the captures state %g and %g ns", rx[0].ClockSigma, rx[1].ClockSigma)
 	}
 }
 

@@ -45,6 +45,12 @@ func whyDropped(r *station.Recording) string {
 	return "a gap or stale timestamps"
 }
 
+// unvouched says of a recording of whose time nobody says how good it is what is believed of it, and who may say better.
+func unvouched(r *station.Recording) string {
+	return fmt.Sprintf("%s: nothing says how good its time is: it is taken for ±%v, too little known for a fix; state it with --sigma, "+
+		"as sigma in the stations file, or as foxhunt:sigma_ns in SigMF", r.Name, time.Duration(r.ClockSigma).Round(time.Millisecond))
+}
+
 // recordingArgument is a recording on the command line.
 type recordingArgument struct {
 	station string // "" where it says none

@@ -58,7 +58,8 @@ Which samples become captures:
 
 Whether receiver and clock are fit for time differences, and how good a fix they allow, says the same command with --check.
 
-Times. Recordings have their own. Live samples are timed by this machine's clock as they arrive: those that came earliest
+Times. Recordings have their own; where they do not say how good these are, they are believed as live samples' are, unless
+--sigma or the stations file say it. Live samples are timed by this machine's clock as they arrive: those that came earliest
 show the true rate and when samples were taken, but for a constant delay of the receiver, its driver and the network,
 which nobody can see from here. It is taken for --latency (10ms), with a standard deviation of --sigma (20ms): what each
 capture states, together with what the clock's keeper says (--clock). 20 ms are 6000 km. For fixes the delay must be

@@ -137,6 +137,23 @@ func TestStationRecording(t *testing.T) {
 	}
 }
 
+// Recordings whose time nobody vouches for state what a live receiver would, and more where it has few digits; the log says what to do.
+func TestStationOfATimeNobodyVouchesFor(t *testing.T) {
+	t.Parallel()
+	s := jetstreamtest.Start(t)
+	s.Connect(t)
+	r := stationProgram(t).start(t, append(recordingFlags(t, 50_000), "--nats", s.ClientURL(), "--every", "2s", "--length", "500ms")...)
+	r.wait(t)
+	if !strings.Contains(r.log.String(), "a.raw: nothing says how good its time is: it is taken for ±20ms, too little known for a fix; state it with --sigma") {
+		t.Errorf("the log says\n%s", r.log.String())
+	}
+	for _, c := range storedCaptures(t, s.ClientURL()) {
+		if got := c.Receivers[0].ClockSigma; got < 20e6 || got > 21e6 {
+			t.Errorf("a capture states %g ns", got)
+		}
+	}
+}
+
 // What makes no sense is said at once, and nothing is made.
 func TestStationRefuses(t *testing.T) {
 	t.Parallel()

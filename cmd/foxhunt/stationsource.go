@@ -149,8 +149,11 @@ func (o *stationOptions) openRecordings(args []string, log *slog.Logger) (receiv
 		return nil, who, err
 	}
 	for _, r := range recordings {
-		if who.ClockSigma > 0 && !o.source.given("sigma") {
+		switch {
+		case who.ClockSigma > 0 && !o.source.given("sigma"):
 			r.ClockSigma = who.ClockSigma
+		case r.SigmaUnknown:
+			log.Warn(unvouched(r))
 		}
 	}
 	played, err := asReceiver(receiver.NewRecordings(recordings, o.source.realtime))
