@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"foxhunt/features"
 	"foxhunt/jetstream"
 	"foxhunt/messages"
 	"foxhunt/station/clock"
@@ -88,6 +89,8 @@ func (c *stationCheck) look(ctx context.Context) (samples fitness.Samples, repor
 	if c.clock.stated < 0 {
 		facts.Clock, facts.ClockErr = c.clock.system.Read()
 	}
+	path := features.Budget{}.For(c.network, samples.Frequency, samples.Bandwidth).Propagation
+	facts.Path = time.Duration(path * float64(time.Second))
 	return samples, fitness.Judge(facts), nil
 }
 
@@ -148,7 +151,7 @@ func printFitness(out io.Writer, s fitness.Samples, r fitness.Report) error {
 		}
 	}
 	if r.Fit {
-		_, err := fmt.Fprintf(out, "Fit for time differences: within %s at best.\n", fitness.Distance(r.Metres))
+		_, err := fmt.Fprintf(out, "Fit for time differences. Expect ellipses of some %s and more: see fix above.\n", fitness.Distance(r.Ellipse))
 		return err
 	}
 	_, err := fmt.Fprintln(out, "Not fit for time differences.")

@@ -99,13 +99,11 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// TestTiming holds the bound against its closed form, for noise through a filter: four means of eight samples, one after the other.
-func TestTiming(t *testing.T) {
-	t.Parallel()
+// filtered is noise of an amplitude through four means of eight samples, one after the other, on top of white noise.
+func filtered(amplitude float64) *source {
 	random := rand.New(rand.NewPCG(3, 4))
-	const stages, taps, amplitude = 4, 8, 0.02
 	var i, q [stages][taps]float64
-	got := watched(t, newSource(receiver.KindRTLTCP, func(n int) (float64, float64) {
+	return newSource(receiver.KindRTLTCP, func(n int) (float64, float64) {
 		a, b := random.NormFloat64()*amplitude, random.NormFloat64()*amplitude
 		for stage := range i {
 			i[stage][n%taps], q[stage][n%taps] = a, b
@@ -115,20 +113,73 @@ func TestTiming(t *testing.T) {
 			}
 		}
 		return a, b
-	}))
-	information := 0.0
+	})
+}
+
+const stages, taps = 4, 8
+
+// closedForm is the width of the band with 99 % of the power of filtered, and the bound of a second of it, where the ratio of signal to
+// noise is believed up to 15 dB.
+func closedForm(amplitude float64) (bandwidth, timing float64) {
 	const steps = 20000
+	gain := func(f float64) float64 {
+		return math.Pow(math.Sin(taps*math.Pi*f/rate)/(taps*math.Sin(math.Pi*f/rate)), 2*stages)
+	}
+	total, inner, information := 0.0, 0.0, 0.0
 	for k := range steps {
-		f := (float64(k) + 0.5 - steps/2) * rate / steps
-		gain := math.Pow(math.Sin(taps*math.Pi*f/rate)/(taps*math.Sin(math.Pi*f/rate)), stages)
-		snr := gain * gain * 2 * amplitude * amplitude / 1e-6 // at this frequency
-		information += 4 * math.Pi * math.Pi * f * f * snr * snr / (1 + 2*snr) * rate / steps
+		total += gain((float64(k) + 0.5) * rate / 2 / steps)
 	}
-	if want := 1 / math.Sqrt(information); got.Timing < 0.8*want || got.Timing > 1.25*want {
-		t.Errorf("the bound is %.3g s; the closed form has %.3g s", got.Timing, want)
+	f := 0.0
+	for k := 0; inner < 0.99*total; k++ {
+		f = (float64(k) + 0.5) * rate / 2 / steps
+		inner += gain(f)
+		snr := min(gain(f)*2*amplitude*amplitude/1e-6, math.Pow(10, 1.5))
+		information += 4 * math.Pi * math.Pi * f * f * snr * snr / (1 + 2*snr) * rate / steps // on both sides
 	}
-	if silent := watched(t, newSource(receiver.KindRTLTCP, nothing)); silent.Timing != 0 {
-		t.Errorf("noise alone has a bound of %g s", silent.Timing)
+	return 2 * f, 1 / math.Sqrt(information)
+}
+
+// TestTiming holds bandwidth and bound against their closed forms. A signal that seems to be 39 dB above the noise has no better bound
+// than one of 15 dB: the noise within it may be what the same filter let through.
+func TestTiming(t *testing.T) {
+	t.Parallel()
+	for amplitude, ratio := range map[float64]float64{0.002: 6, 0.06: 15} {
+		got := watched(t, filtered(amplitude))
+		bandwidth, timing := closedForm(amplitude)
+		if got.Bandwidth < 0.9*bandwidth || got.Bandwidth > 1.1*bandwidth || !near(got.Ratio, ratio, 2) {
+			t.Errorf("%.4g Hz at %.1f dB; the closed form has %.4g Hz", got.Bandwidth, got.Ratio, bandwidth)
+		}
+		if got.Timing < 0.8*timing || got.Timing > 1.25*timing {
+			t.Errorf("the bound is %.3g s; the closed form has %.3g s", got.Timing, timing)
+		}
+	}
+	if silent := watched(t, newSource(receiver.KindRTLTCP, nothing)); silent.Timing != 0 || silent.Bandwidth != 0 {
+		t.Errorf("noise alone has a bound of %g s, and %g Hz", silent.Timing, silent.Bandwidth)
+	}
+}
+
+// TestExpected: what may be expected of a fix counts the times, the path and the signal.
+func TestExpected(t *testing.T) {
+	t.Parallel()
+	facts := Facts{
+		Samples: Samples{Nominal: rate, Rate: rate, Sigma: 100, Level: -10, Frequency: 77500, Bandwidth: 900, Ratio: 15, Timing: 5.16e-6},
+		Path:    20 * time.Microsecond,
+	}
+	r := Judge(facts)
+	if !near(r.Ellipse, 12.2e3, 100) || !near(r.Signal, 1547, 1) { // real fixes of DCF77 by such stations: 11.7 to 13.4 km
+		t.Errorf("%+v", r)
+	}
+	const want = "half axes of some 12 km in the 95 % ellipse of three such stations around the transmitter: " +
+		"±100ns of time, ±20µs of path (the workers' default at 0.0775 MHz), ±3.65µs of signal in a second of it"
+	if f := finding(t, r, "fix"); f.Text != want {
+		t.Errorf("%q", f.Text)
+	}
+	if f := finding(t, r, "signal"); f.Text != "0.9 kHz wide, and taken for 15 dB above the noise within; by that, a second of it tells two arrivals apart to ±5.16µs (1,500 m) at best" {
+		t.Errorf("%q", f.Text)
+	}
+	facts.Samples.Bandwidth, facts.Samples.Timing, facts.Samples.Sigma = 0, 0, 50e3
+	if r := Judge(facts); !near(r.Ellipse, 32.3e3, 100) || !strings.HasSuffix(finding(t, r, "fix").Text, "and what the signal leaves") {
+		t.Errorf("%+v", r)
 	}
 }
 
@@ -185,7 +236,7 @@ func TestFit(t *testing.T) {
 	t.Parallel()
 	r := Judge(good(t))
 	f := finding(t, r, "time_differences")
-	if !r.Fit || !near(r.Sigma, math.Hypot(200, 100), 1) || f.Text != "yes, within 67 m at best (±223ns)" {
+	if !r.Fit || !near(r.Sigma, math.Hypot(200, 100), 1) || f.Text != "yes: the samples' times are known to ±223ns, which is 67 m" {
 		t.Errorf("%+v, %q", r, f.Text)
 	}
 	if _, err := json.Marshal(r); err != nil {
@@ -196,7 +247,7 @@ func TestFit(t *testing.T) {
 	}
 	facts := good(t)
 	facts.Samples.Sigma = 50e3
-	if r := Judge(facts); !r.Fit || !strings.Contains(finding(t, r, "time_differences").Text, "within 15 km at best (±50µs): for networks that are larger") {
+	if r := Judge(facts); !r.Fit || !strings.Contains(finding(t, r, "time_differences").Text, "known to ±50µs, which is 15 km: for networks that are larger") {
 		t.Errorf("%+v", r)
 	}
 }
@@ -227,7 +278,7 @@ func TestUnfit(t *testing.T) {
 		t.Errorf("a clock that cannot be read: %+v", r)
 	}
 	facts.ClockErr, facts.Clock = nil, clock.Stated(300*time.Nanosecond)
-	if r := Judge(facts); !r.Fit || !near(r.Sigma, math.Hypot(300, 200), 1) || !strings.HasPrefix(finding(t, r, "time_differences").Text, "yes, within 110 m at best") {
+	if r := Judge(facts); !r.Fit || !near(r.Sigma, math.Hypot(300, 200), 1) || !strings.HasSuffix(finding(t, r, "time_differences").Text, "which is 110 m") {
 		t.Errorf("stated by its owner: %+v", r)
 	}
 }

@@ -43,7 +43,8 @@ type Finding struct {
 type Facts struct {
 	Samples  Samples
 	Clock    clock.Reading
-	ClockErr error // why the clock cannot be read
+	ClockErr error         // why the clock cannot be read
+	Path     time.Duration // standard deviation of an arrival time by its path
 }
 
 // Report says whether a receiver is fit.
@@ -51,7 +52,8 @@ type Report struct {
 	Fit      bool      `json:"fit"`
 	Sigma    float64   `json:"sigma"`   // ns, that captures would state
 	Metres   float64   `json:"metres"`  // c·Sigma
-	Signal   float64   `json:"signal"`  // m, by the Cramér-Rao bound; 0: no signal stands out
+	Signal   float64   `json:"signal"`  // m, by the Cramér-Rao bound, of two receivers and a second; 0: no signal stands out
+	Ellipse  float64   `json:"ellipse"` // m, half axes of the 95 % ellipse of three such stations around the transmitter
 	Samples  Samples   `json:"samples"` // what was seen
 	Findings []Finding `json:"findings"`
 }
@@ -60,11 +62,12 @@ type Report struct {
 func Judge(f Facts) Report {
 	r := Report{Samples: f.Samples, Sigma: f.sigma()}
 	r.Metres, r.Signal = lightSpeed*r.Sigma/1e9, lightSpeed*f.Samples.Timing
-	r.Findings = append(r.Findings, f.rate(), f.lost(), f.level(), f.clipped(), f.dc(), f.noise(r.Signal))
+	r.Ellipse = ellipse(f.errors())
+	r.Findings = append(r.Findings, f.rate(), f.lost(), f.level(), f.clipped(), f.dc(), f.signal())
 	if f.Samples.live {
 		r.Findings = append(r.Findings, f.clock())
 	}
-	r.Findings = append(r.Findings, f.time(r.Sigma, r.Metres))
+	r.Findings = append(r.Findings, f.time(r.Sigma, r.Metres), f.fix(r.Ellipse))
 	r.settle()
 	return r
 }
@@ -132,19 +135,44 @@ func (f *Facts) clipped() Finding {
 func (f *Facts) dc() Finding {
 	s := f.Samples
 	if s.DC > s.Level-3 && s.DC > -40 {
-		return Finding{"dc", Warning, decibelText(s.DC) + ", more than half of the level", "receivers that have this hear nothing at their middle: tune beside the signal"}
+		return Finding{"dc", Warning, decibelText(s.DC) + ", more than half of the level", "if it is the receiver's own, it hides what is at the middle: tune beside the signal. A carrier in the middle does no harm"}
 	}
 	return Finding{Code: "dc", Verdict: OK, Text: decibelText(s.DC)}
 }
 
-func (f *Facts) noise(signal float64) Finding {
+func (f *Facts) signal() Finding {
 	s := f.Samples
-	text := fmt.Sprintf("%s over the band, %.1f dB below the level", decibelText(s.Noise), max(s.Level-s.Noise, 0))
-	if signal == 0 {
-		return Finding{"signal", Warning, text + "; no signal stands out of it", "look again while the transmitter is on; whether a station is fit does not rest on it"}
+	if s.Bandwidth == 0 {
+		return Finding{"signal", Warning, decibelText(s.Noise) + " of noise over the band; no signal stands out of it",
+			"look again while the transmitter is on; whether a station is fit does not rest on it"}
 	}
-	return Finding{Code: "signal", Verdict: OK, Text: fmt.Sprintf("%s; the arrival of what is heard can be told to %s at best, in a second of it", text, Distance(signal))}
+	return Finding{Code: "signal", Verdict: OK, Text: fmt.Sprintf("%.3g kHz wide, and taken for %.0f dB above the noise within; by that, a second of it tells two arrivals apart to ±%v (%s) at best",
+		s.Bandwidth/1e3, s.Ratio, short(inSeconds(s.Timing)), Distance(lightSpeed*s.Timing))}
 }
+
+// errors are the standard deviations of an arrival time, in seconds: by the samples' times, a second of the signal, and the path.
+func (f *Facts) errors() (times, signal, path float64) {
+	return f.sigma() / 1e9, f.Samples.Timing / math.Sqrt2, f.Path.Seconds()
+}
+
+// ellipse is the half axis, in metres, of the 95 % ellipse of three stations evenly around a transmitter; doc.go has why.
+func ellipse(times, signal, path float64) float64 {
+	scale := math.Sqrt(-2*math.Log(0.05)) * math.Sqrt(2.0/3)
+	return scale * lightSpeed * math.Hypot(math.Hypot(times, signal), path)
+}
+
+// fix says what may be expected of all that is known.
+func (f *Facts) fix(half float64) Finding {
+	times, signal, path := f.errors()
+	heard := "and what the signal leaves"
+	if signal > 0 {
+		heard = fmt.Sprintf("±%v of signal in a second of it", short(inSeconds(signal)))
+	}
+	return Finding{Code: "fix", Verdict: OK, Text: fmt.Sprintf("half axes of some %s in the 95 %% ellipse of three such stations around the transmitter: ±%v of time, ±%v of path (the workers' default at %.6g MHz), %s",
+		Distance(half), short(inSeconds(times)), short(inSeconds(path)), f.Samples.Frequency/1e6, heard)}
+}
+
+func inSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 func (f *Facts) clock() Finding {
 	switch c := f.Clock; {
@@ -167,9 +195,9 @@ func (f *Facts) time(sigma, metres float64) Finding {
 	case d > MostSigma:
 		return Finding{"time_differences", Unfit, fmt.Sprintf("no, off by about %s: the samples' times are known to ±%v", Distance(metres), short(d)), mendTime(f)}
 	case d > GoodSigma:
-		return Finding{"time_differences", OK, fmt.Sprintf("yes, within %s at best (±%v): for networks that are larger than that by far", Distance(metres), short(d)), ""}
+		return Finding{"time_differences", OK, fmt.Sprintf("yes: the samples' times are known to ±%v, which is %s: for networks that are larger than that by far", short(d), Distance(metres)), ""}
 	}
-	return Finding{"time_differences", OK, fmt.Sprintf("yes, within %s at best (±%v)", Distance(metres), short(d)), ""}
+	return Finding{"time_differences", OK, fmt.Sprintf("yes: the samples' times are known to ±%v, which is %s", short(d), Distance(metres)), ""}
 }
 
 func mendTime(f *Facts) string {

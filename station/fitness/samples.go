@@ -28,7 +28,11 @@ type Samples struct {
 	Clipped  float64       `json:"clipped"`      // share of samples at the end of the scale
 	DC       float64       `json:"dc"`           // dBFS, power of the mean
 	Noise    float64       `json:"noise"`        // dBFS, of the whole band, by the median of the spectrum
-	Timing   float64       `json:"timing"`       // s, the Cramér-Rao bound for a capture of one second; 0: no signal stands out
+
+	Frequency float64 `json:"freq"`      // Hz, of the middle
+	Bandwidth float64 `json:"bandwidth"` // Hz, with 99 % of what stands out of the noise; 0: nothing does
+	Ratio     float64 `json:"ratio"`     // dB, mean of signal to noise within it, as far as that is believed
+	Timing    float64 `json:"timing"`    // s, the Cramér-Rao bound for a second of two receivers that hear it alike; 0: no signal
 
 	live bool
 }
@@ -53,7 +57,7 @@ func Watch(ctx context.Context, r receiver.Receiver, d time.Duration) (Samples, 
 
 func watch(ctx context.Context, r receiver.Receiver, d time.Duration) (s Samples, err error) {
 	info := r.Info()
-	s = Samples{Kind: info.Kind, Format: string(info.Format), Nominal: info.SampleRate, live: info.Live()}
+	s = Samples{Kind: info.Kind, Format: string(info.Format), Nominal: info.SampleRate, Frequency: info.Frequency, live: info.Live()}
 	meter := receiver.NewMeter(info)
 	spectrum, err := newSpectrum(info)
 	if err != nil {

@@ -13,6 +13,7 @@ const (
 	points      = 1024 // of the spectrum
 	mostSpectra = 2000 // that are averaged, spread over all samples
 	standsOut   = 6    // standard deviations of the average above the noise: a signal
+	believed    = 31.6 // 15 dB: the most that a signal is taken to be above the noise within its band
 )
 
 // spectrum averages the power spectra of samples.
@@ -100,36 +101,67 @@ func (s *spectrum) tell(to *Samples) {
 	sorted := slices.Sorted(slices.Values(power))
 	noise := sorted[points/2]
 	to.Noise = decibels(noise * points)
-	to.Timing = s.bound(power, noise)
+	s.tellSignal(to, power, noise)
 }
 
-// bound is the Cramér-Rao bound of an arrival time for a second of what stands out of the noise, in seconds; 0 if nothing does.
-func (s *spectrum) bound(power []float64, noise float64) float64 {
-	if noise <= 0 {
-		return 0
+// tellSignal writes what stands out of the noise: how wide it is, and how well its arrival can be told.
+func (s *spectrum) tellSignal(to *Samples, power []float64, noise float64) {
+	ratios := s.ratios(power, noise)
+	from, end := occupied(ratios)
+	if from == end {
+		return
 	}
 	width := s.info.SampleRate / points
+	to.Bandwidth = float64(end-from) * width
+	var believedSum, sum, moment float64
+	weights := make([]float64, end-from)
+	for i := range weights {
+		ratio := min(ratios[from+i], believed)
+		believedSum += ratio
+		weights[i] = ratio * ratio / (1 + 2*ratio)
+		sum += weights[i]
+		moment += weights[i] * float64(i) * width
+	}
+	to.Ratio = decibels(believedSum / float64(len(weights)))
+	information := 0.0
+	for i, weight := range weights {
+		w := 2 * math.Pi * (float64(i)*width - moment/sum)
+		information += (w*w + math.Pi*math.Pi*width*width/3) * weight * width // within a bin, too, the signal has some width
+	}
+	to.Timing = 1 / math.Sqrt(information)
+}
+
+// ratios are those of signal to noise by frequency, the lowest first; 0 where nothing stands out.
+func (s *spectrum) ratios(power []float64, noise float64) []float64 {
+	ratios := make([]float64, points)
 	least := 1 + standsOut/math.Sqrt(float64(s.count))
-	ratios := make([]float64, points) // of signal to noise, weighed
-	sum, moment := 0.0, 0.0
-	frequency := func(i int) float64 { return float64((i+points/2)%points-points/2) * width }
 	for i, p := range power {
-		if ratio := p / noise; ratio > least {
-			snr := ratio - 1
-			ratios[i] = snr * snr / (1 + 2*snr)
-			sum += ratios[i]
-			moment += ratios[i] * frequency(i)
+		if noise > 0 && p/noise > least {
+			ratios[(i+points/2)%points] = p/noise - 1
 		}
 	}
-	if sum == 0 {
-		return 0
+	return ratios
+}
+
+// occupied is the band [from, end) that has 99 % of the signal's power, and half of the rest on either side of it (ITU-R SM.328).
+// from is end where there is no signal.
+func occupied(ratios []float64) (from, end int) {
+	const beyond = 0.005
+	total := 0.0
+	for _, r := range ratios {
+		total += r
 	}
-	information := 0.0
-	for i, r := range ratios {
-		w := 2 * math.Pi * (frequency(i) - moment/sum)
-		information += (w*w + math.Pi*math.Pi*width*width/3) * r * width // within a bin, too, the signal has some width
+	if total == 0 {
+		return 0, 0
 	}
-	return 1 / math.Sqrt(information)
+	end = len(ratios)
+	for below := ratios[from]; below < beyond*total; below += ratios[from] {
+		from++
+	}
+	for above := ratios[end-1]; above < beyond*total; above += ratios[end-1] {
+		end--
+	}
+	return from, end
 }
 
 // silence, in dBFS, is what no receiver's noise is below.
