@@ -204,3 +204,69 @@ func TestOptionsRefused(t *testing.T) {
 		}
 	}
 }
+
+// stalled is a way on which everything waits from 30 s on for so long, and then comes at once, in order.
+func stalled(stall time.Duration, seed uint64) func(time.Duration) time.Duration {
+	usual := exponential(seed, 500*time.Microsecond)
+	return func(taken time.Duration) time.Duration {
+		if from := 30 * time.Second; taken > from && taken < from+stall {
+			return from + stall - taken + time.Duration(taken-from)/500 // 4 s within 8 ms
+		}
+		return usual(taken)
+	}
+}
+
+// A stall of seconds after which all comes at once, as rtl_tcp keeps what it cannot send, is no recording and no loss: the sample clock
+// is known as well as before, and what is given up is only what there is no memory for.
+func TestLiveBacklog(t *testing.T) {
+	for _, stall := range []time.Duration{3500 * time.Millisecond, 5 * time.Second, 20 * time.Second, time.Minute} {
+		o := liveOptions
+		o.Sigma = 0
+		l := newLive(o)
+		p := path{rate: 250e3, error: 30e-6, chunk: 8000, delay: stalled(stall, 8)}
+		got := play(t, l, p, 60*time.Second+stall, nil)
+		runs, lost := 0, 0
+		for i, b := range got.blocks {
+			truth := float64(got.first[i])*1e9/(p.rate*(1+p.error)) - float64(o.Latency)
+			if off := float64(b.Start) - truth; got.first[i] > 5*250e3 && (math.Abs(off) > float64(time.Millisecond) || b.Sigma > float64(time.Millisecond)) {
+				t.Fatalf("%v: sample %d is off by %g ns, and says %g", stall, got.first[i], off, b.Sigma)
+			}
+			if b.NewRun {
+				runs++
+				lost += b.Lost
+			}
+		}
+		all := int((60*time.Second + stall).Seconds() * p.rate * (1 + p.error))
+		if given := len(got.bytes) / 4; all-given-lost > 16000 || all < given+lost {
+			t.Errorf("%v: %d samples given and %d lost of %d", stall, given, lost, all)
+		}
+		if runs > 2 || lost > int(stall.Seconds()*p.rate) || stall < mostHeld && lost > 0 {
+			t.Errorf("%v: %d runs, and %d samples lost", stall, runs, lost)
+		}
+	}
+}
+
+// A stall that loses samples, and is followed by a backlog: once all that waited has come, what is missing is known.
+func TestLiveBacklogWithLoss(t *testing.T) {
+	l := newLive(liveOptions)
+	p := path{rate: 250e3, chunk: 8000, delay: stalled(10*time.Second, 9)}
+	const gap, back = 31 * 250_000, 36 * 250_000 // 5 s
+	got := play(t, l, p, time.Minute, func(n int64) bool { return n > gap && n <= back })
+	runs := 0
+	for i, b := range got.blocks {
+		first, end := got.first[i], got.first[i]+int64(len(b.IQ)/4)
+		if first <= gap && end > gap+8000 {
+			t.Fatalf("a block has samples %d to %d, over the gap", first, end)
+		}
+		truth := float64(first)*1e9/p.rate - float64(liveOptions.Latency)
+		if off := float64(b.Start) - truth; math.Abs(off) > float64(5*time.Millisecond) {
+			t.Fatalf("sample %d is off by %g ns", first, off)
+		}
+		if b.NewRun {
+			runs++
+		}
+	}
+	if last := got.blocks[len(got.blocks)-1]; runs != 2 || time.Duration(last.Start) < 59*time.Second {
+		t.Errorf("%d runs, and the last block is of %v", runs, time.Duration(last.Start))
+	}
+}

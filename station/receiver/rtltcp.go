@@ -19,6 +19,9 @@ const rtlBuffer = 16 * 32 * 512 / 2
 // flush is how long a command and samples from before it may be under way, beside rtlBuffer.
 const flush = 250 * time.Millisecond
 
+// dawdle is how late this program, or the way from the receiver, may be without a capture on request being missed.
+const dawdle = time.Second
+
 // Pauses between attempts to connect, and how long one may take.
 const (
 	firstPause  = 500 * time.Millisecond
@@ -41,14 +44,15 @@ type RTLTCP struct {
 	live    *live
 	buffer  []byte
 	lastAt  time.Time     // when something came last
-	skip    time.Time     // what comes before is from before the last command
+	ready   time.Time     // what comes before is from before the receiver was set
 	silence time.Duration // for which nothing comes from a server that is gone
 	pause   time.Duration // before the second attempt to connect
 
 	mu        sync.Mutex // guards what follows
 	conn      net.Conn   // nil: not connected
 	frequency float64
-	retuned   bool // and Read has not seen it
+	retuned   bool      // and Read has not seen it
+	tuned     time.Time // what comes before may be of another frequency
 }
 
 // NewRTLTCP is a receiver at the server of an address, host:port, to which the first Read connects.
@@ -85,7 +89,7 @@ func (r *RTLTCP) Info() Info {
 		gain = 0
 	}
 	return Info{Kind: KindRTLTCP, Name: r.address, Format: r.o.Format, SampleRate: r.o.SampleRate, Frequency: r.frequency, Gain: gain,
-		Tuning: r.underWay() + settled}
+		Tuning: r.underWay() + dawdle}
 }
 
 // reconnect connects, with growing pauses, until it succeeds or ctx ends. What is no rtl_tcp and never was is an error.
@@ -134,17 +138,16 @@ func (r *RTLTCP) connect(ctx context.Context) error {
 
 // flush begins a new run with what the server takes after its last command.
 func (r *RTLTCP) flush(now time.Time) {
-	r.skip = now.Add(r.underWay())
+	r.ready = now.Add(r.underWay())
 	lost := 0
 	if !r.lastAt.IsZero() {
-		lost = int(r.skip.Sub(r.lastAt).Seconds()*r.o.SampleRate) + len(r.live.held)/r.live.size
+		lost = int(r.ready.Sub(r.lastAt).Seconds() * r.o.SampleRate)
 	}
-	r.live.restart(lost)
-	r.live.held = r.live.held[:0] // a new connection begins with a whole sample
+	r.live.reconnect(lost)
 	r.lastAt = now
 }
 
-// Tune changes the frequency; samples from then on are a new run.
+// Tune changes the frequency; samples from then on are a run of their own, by the same sample clock.
 func (r *RTLTCP) Tune(_ context.Context, frequency float64) error {
 	if !(frequency > 0 && frequency <= math.MaxUint32) {
 		return fmt.Errorf("the frequency is %g Hz; rtl_tcp takes up to 4.29 GHz", frequency)
@@ -152,7 +155,7 @@ func (r *RTLTCP) Tune(_ context.Context, frequency float64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.frequency = frequency
-	r.retuned = true
+	r.retuned, r.tuned = true, time.Now().Add(r.underWay())
 	if r.conn == nil {
 		return nil // it is set when it connects
 	}
@@ -211,15 +214,9 @@ func (r *RTLTCP) current(ctx context.Context) (net.Conn, error) {
 		return r.current(ctx)
 	}
 	if retuned {
-		r.retune()
+		r.live.skip()
 	}
 	return conn, nil
-}
-
-// retune begins a new run on the same connection, where a part of a sample may have come.
-func (r *RTLTCP) retune() {
-	r.live.restart(0)
-	r.skip = time.Now().Add(r.underWay())
 }
 
 // underWay is how long samples from before a command may still come after it.
@@ -227,24 +224,32 @@ func (r *RTLTCP) underWay() time.Duration {
 	return flush + time.Duration(rtlBuffer*1e9/r.o.SampleRate)
 }
 
-// took adds bytes that came, unless they are from before the last command.
+// took adds bytes that came. Those from before the receiver was set are forgotten; those of another frequency are counted, as a receiver
+// that is tuned does not cease to take samples, and given up.
 func (r *RTLTCP) took(chunk []byte, now time.Time) error {
 	if len(chunk) == 0 {
 		return nil
 	}
 	r.lastAt = now
+	if !now.After(r.ready) {
+		r.forget(chunk)
+		return nil
+	}
 	r.mu.Lock()
+	tuned := r.tuned
 	r.live.o.Frequency = r.frequency
 	r.mu.Unlock()
-	if now.After(r.skip) {
-		return r.live.add(chunk, now)
+	if err := r.live.add(chunk, now); err != nil {
+		return err
 	}
-	r.skipped(chunk)
+	if !now.After(tuned) {
+		r.live.skip()
+	}
 	return nil
 }
 
-// skipped forgets the samples of chunk, but not the part of a sample at its end.
-func (r *RTLTCP) skipped(chunk []byte) {
+// forget forgets the samples of chunk, but not the part of a sample at its end.
+func (r *RTLTCP) forget(chunk []byte) {
 	r.live.held = append(r.live.held, chunk...)
 	whole := len(r.live.held) / r.live.size * r.live.size
 	r.live.held = append(r.live.held[:0], r.live.held[whole:]...)

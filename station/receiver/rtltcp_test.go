@@ -283,6 +283,57 @@ func TestRTLTCPTune(t *testing.T) {
 	}
 }
 
+// To be tuned does not interrupt the sample clock: samples of the new frequency, and those after the way back, have times as good as
+// those before, and the first are there as soon as Info says.
+func TestRTLTCPTuneKeepsTime(t *testing.T) {
+	t.Parallel()
+	o := rtlOptions()
+	o.Sigma = 0
+	r := newRTL(t, "127.0.0.1:1", o)
+	here, there := net.Pipe()
+	defer there.Close()
+	go func() { _, _ = io.Copy(io.Discard, there) }() // the commands; it ends with there
+	r.conn = here
+	p := path{rate: o.SampleRate, error: 30e-6, chunk: rtlBuffer, delay: exponential(10, 200*time.Microsecond)}
+	start := time.Now().Add(-time.Minute) // Tune is called now, after a minute of samples
+	var tuned time.Time
+	var next int64
+	var first []Block // of each run
+	p.arrivals(2*time.Minute, func(n int64, since time.Duration) {
+		at := start.Add(since)
+		if tuned.IsZero() && at.After(time.Now()) {
+			tuned = time.Now()
+			if err := r.Tune(t.Context(), 433e6); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := r.took(make([]byte, 2*(n-next)), at); err != nil {
+			t.Fatal(err)
+		}
+		next = n
+		if _, err := r.current(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b, ok := r.live.block()
+		if !ok {
+			return
+		}
+		if b.NewRun {
+			first = append(first, b)
+		}
+		truth := float64(start.UnixNano()) + float64(n-int64(len(b.IQ)/2))*1e9/(p.rate*(1+p.error)) - float64(o.Latency)
+		if off := float64(b.Start) - truth; since > 10*time.Second && (b.Sigma > float64(time.Millisecond) || math.Abs(off) > float64(time.Millisecond)) {
+			t.Errorf("after %v, at %g Hz: off by %g ns, and says %g", since, b.Frequency, off, b.Sigma)
+		}
+	})
+	if len(first) != 2 || first[1].Frequency != 433e6 || first[1].Lost != 0 {
+		t.Fatalf("%d runs, the last of %g Hz after %d lost", len(first), first[len(first)-1].Frequency, first[len(first)-1].Lost)
+	}
+	if after := time.Unix(0, first[1].Start).Sub(tuned); after < flush || after > r.Info().Tuning {
+		t.Errorf("samples of the new frequency come %v after it was tuned to; Info says %v", after, r.Info().Tuning)
+	}
+}
+
 // What is no rtl_tcp is an error at once, that says what it is; a server that is not there is waited for.
 func TestRTLTCPElse(t *testing.T) {
 	t.Parallel()

@@ -54,7 +54,8 @@ func (t *timeline) restart() {
 }
 
 // arrived notes that the last of n samples of this run came, at a time of the monotonic clock, when the system's said utc (ns
-// since the Unix epoch). It returns by how much that is later than the line, as known before: negative where it is earlier.
+// since the Unix epoch). It returns by how much that is later than the line, as known before: negative where it is earlier. What is
+// not on time says nothing of the sample clock: it waited on the way, or samples were lost.
 func (t *timeline) arrived(n int64, since time.Duration, utc int64) (late time.Duration) {
 	t.offset = utc - int64(since)
 	p := point{samples: float64(n) * t.period}
@@ -64,8 +65,9 @@ func (t *timeline) arrived(n int64, since time.Duration, utc int64) (late time.D
 		t.fit()
 		return 0
 	}
-	late = time.Duration(p.late - t.at(p.samples))
-	t.keep(p)
+	if late = time.Duration(p.late - t.at(p.samples)); late <= t.onTime() {
+		t.keep(p)
+	}
 	return late
 }
 
