@@ -11,8 +11,8 @@ import (
 	js "github.com/nats-io/nats.go/jetstream"
 )
 
-// Delivery is one capture in hand. It must end in one Ack, Nak or Term; until then its bytes count against the source's
-// bound and the server waits for it.
+// Delivery is one capture in hand. It must end in one Ack, Nak, Wait, Term or Forget; until then its bytes count against the
+// source's bound, the server waits for it, and it is not handed out again.
 type Delivery struct {
 	Subject        string
 	Header         map[string][]string
@@ -199,6 +199,17 @@ func (d *Delivery) Wait(delay time.Duration) error {
 func (d *Delivery) Term(reason string) error {
 	defer d.settle()
 	return d.removeNow("+TERM " + reasonText(reason))
+}
+
+// Forget ends the delivery without an answer, where what had to come before one has failed: the stream delivers the capture
+// again after AckWait, and one that was taken out of turn in its turn. It does nothing where the delivery has ended.
+func (d *Delivery) Forget() {
+	d.mu.Lock()
+	settled := d.settled
+	d.mu.Unlock()
+	if !settled && d.settle() == "" {
+		d.source.claims.decline(d.key())
+	}
 }
 
 // InProgress starts the time to acknowledge anew, for work that takes longer than AckWait.

@@ -74,6 +74,24 @@ func TestNakEndsTheHold(t *testing.T) {
 	ack(t, again)
 }
 
+// What could not be settled is forgotten: it holds no bytes, and its next delivery is handed out.
+func TestForgetEndsTheHold(t *testing.T) {
+	t.Parallel()
+	_, c, topo := impatient(t, 200*time.Millisecond)
+	publish(t, c, "captures.net.a", 1, 1000)
+	s := newSource(t, c, topo, jetstream.SourceOptions{})
+	next(t, s).Forget()
+	d := next(t, s)
+	if d.NumDelivered() < 2 {
+		t.Errorf("delivery %d, want the second or later", d.NumDelivered())
+	}
+	ack(t, d)
+	d.Forget() // no more
+	if st := s.Stats(); st.HeldBytes != 0 || mustLag(t, c).Total != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 // The stream is made anew with a capture in hand: the new one under its sequence is another.
 func TestSequenceOfAnotherStreamIsAnotherCapture(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,7 @@ type fakeDelivery struct {
 	onBegin  func() // may be nil
 	extended chan struct{}
 	ended    chan verb
+	over     bool // an answer was given
 	ackFails error
 }
 
@@ -39,21 +40,32 @@ func (d *fakeDelivery) Begin(context.Context) {
 	}
 }
 func (d *fakeDelivery) Ack(context.Context) error {
-	d.ended <- verb{name: "ack"}
+	d.end(verb{name: "ack"})
 	return d.ackFails
 }
 func (d *fakeDelivery) Nak(delay time.Duration) error {
-	d.ended <- verb{name: "nak", delay: delay}
+	d.end(verb{name: "nak", delay: delay})
 	return nil
 }
 func (d *fakeDelivery) Wait(delay time.Duration) error {
-	d.ended <- verb{name: "wait", delay: delay}
+	d.end(verb{name: "wait", delay: delay})
 	return nil
 }
 func (d *fakeDelivery) Term(reason string) error {
-	d.ended <- verb{name: "term", code: reason}
+	d.end(verb{name: "term", code: reason})
 	return nil
 }
+func (d *fakeDelivery) Forget() {
+	if !d.over {
+		d.end(verb{name: "forget"})
+	}
+}
+
+func (d *fakeDelivery) end(v verb) {
+	d.over = true
+	d.ended <- v
+}
+
 func (d *fakeDelivery) InProgress() error {
 	select {
 	case d.extended <- struct{}{}:
@@ -102,6 +114,7 @@ type fakePublisher struct {
 	fixes         map[string][]byte // by id
 	kept          [][]byte          // those that another came for
 	dead          []*messages.DeadLetter
+	deadFails     error
 }
 
 var errDown = errors.New("the server is down")
@@ -161,8 +174,10 @@ func (p *fakePublisher) FixOf(_ context.Context, of, captureID string, _ time.Ti
 func (p *fakePublisher) PublishDead(_ context.Context, _ uint64, letter *messages.DeadLetter) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dead = append(p.dead, letter)
-	return nil
+	if p.deadFails == nil {
+		p.dead = append(p.dead, letter)
+	}
+	return p.deadFails
 }
 
 func (p *fakePublisher) only(t *testing.T) *messages.Fix {

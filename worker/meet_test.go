@@ -75,6 +75,7 @@ func (m *meetingBench) deliver(t *testing.T, d *fakeDelivery) verb {
 func (d *fakeDelivery) again() *fakeDelivery {
 	next := *d
 	next.message.NumDelivered++
+	next.over = false
 	return &next
 }
 
@@ -278,11 +279,9 @@ func TestRefusedAfterItsFix(t *testing.T) {
 		}
 		return nil
 	}
-	m.source.captures <- c
-	eventually(t, "the fix", func() bool { m.publisher.mu.Lock(); defer m.publisher.mu.Unlock(); return len(m.publisher.fixes) == 1 })
-	idle := m.part(t, "A", nil) // its answer says that the lane has gone on
-	idle.message.Data = []byte("?")
-	m.deliver(t, idle)
+	if v := m.deliver(t, c); v.name != "forget" || len(m.publisher.fixes) != 1 {
+		t.Errorf("the one whose event has its fix and cannot be ended: %+v", v)
+	}
 	refuses, m.store.Before = true, nil
 	m.store.Clock = func() time.Time { return time.Now().Add(time.Minute) }
 	for _, d := range []*fakeDelivery{b.again(), a.again(), c.again()} {
@@ -290,8 +289,36 @@ func TestRefusedAfterItsFix(t *testing.T) {
 			t.Errorf("%s: %+v", d.message.Subject, v)
 		}
 	}
-	if n := len(m.letters()); n != 1 {
-		t.Errorf("%d dead letters, of which one is of no capture", n)
+	if n := len(m.letters()); n != 0 {
+		t.Errorf("%d dead letters", n)
+	}
+}
+
+// TestUnsettledComesAgain: a delivery that cannot be settled ends all the same, so that the next one is worked on.
+func TestUnsettledComesAgain(t *testing.T) {
+	t.Parallel()
+	m := startMeeting(t, nil)
+	failing := func(f func()) { m.publisher.mu.Lock(); defer m.publisher.mu.Unlock(); f() }
+	a := m.part(t, "A", nil)
+	m.deliver(t, a)
+	m.store.Clock = func() time.Time { return time.Now().Add(6 * time.Second) }
+	m.store.Before = func(call string) error {
+		if call == "end" {
+			return errDown
+		}
+		return nil
+	}
+	if v := m.deliver(t, a.again()); v.name != "nak" && v.name != "forget" {
+		t.Errorf("one whose event cannot be refused: %+v", v)
+	}
+	m.store.Before = nil
+	failing(func() { m.publisher.deadFails = errDown })
+	if v := m.deliver(t, a.again()); v.name != "forget" {
+		t.Errorf("one that cannot be buried: %+v", v)
+	}
+	failing(func() { m.publisher.deadFails = nil })
+	if v := m.deliver(t, a.again()); v.name != "term" || v.code != meeting.CodeTooFew {
+		t.Errorf("it came again: %+v", v)
 	}
 }
 

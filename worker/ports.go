@@ -18,7 +18,7 @@ type Message struct {
 	Stored       time.Time
 }
 
-// Delivery is a capture taken off the stream. Exactly one of Ack, Nak, Wait and Term ends it.
+// Delivery is a capture taken off the stream. One of Ack, Nak, Wait and Term ends it, whether they fail or not, or Forget.
 type Delivery interface {
 	Message() Message
 	Unfinished(context.Context) int // how often work on it was begun and, as far as is known, never ended: its worker died
@@ -27,6 +27,7 @@ type Delivery interface {
 	Nak(delay time.Duration) error  // deliver it again after the delay: something failed
 	Wait(delay time.Duration) error // likewise, as it waits for others; cheap and punctual for many, and later if this process dies
 	Term(reason string) error       // never deliver it again
+	Forget()                        // no answer: it could not be settled, and the stream delivers it again; where it has ended, nothing
 	InProgress() error              // start the time to acknowledge anew
 }
 

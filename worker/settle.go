@@ -36,6 +36,7 @@ func (l *lane) settle(ctx context.Context, j *job, v verdict) {
 		err = j.delivery.Nak(v.delay)
 	}
 	if err != nil {
+		j.delivery.Forget() // else it is in hand here for ever: its bytes are held, and what the stream delivers again is not handed out
 		l.options.Log.Error("a capture could not be settled; the stream will deliver it again",
 			"subject", j.message.Subject, "sequence", j.message.Sequence, "error", err)
 	}
