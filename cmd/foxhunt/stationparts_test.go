@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,35 @@ func TestStationPlace(t *testing.T) {
 	}
 	if _, err := (&placeOptions{given: given(), stations: "none.yaml", id: "A"}).find(nil); err == nil {
 		t.Error("a stations file that is not there")
+	}
+}
+
+// Recordings of one station are of one place, which any of them may say; what was recorded elsewhere is not believed to be from there.
+func TestStationPlaceOfRecordings(t *testing.T) {
+	at := func(name string, lat, lon float64) *station.Recording {
+		return &station.Recording{Name: name, Station: "A", Place: &station.Place{Latitude: lat, Longitude: lon, Altitude: 250}}
+	}
+	unplaced := &station.Recording{Name: "m0", Station: "A"}
+	flags := func(names ...string) func(string) bool {
+		return func(flag string) bool { return slices.Contains(names, flag) }
+	}
+	for _, recordings := range [][]*station.Recording{
+		{at("m1", 45, 7), unplaced}, {unplaced, at("m1", 45, 7)}, {at("m1", 45, 7), at("m2", 45.0002, 7)}, // 22 m: GNSS
+	} {
+		got, err := (&placeOptions{given: flags()}).find(recordings)
+		if want := (station.Station{ID: "A", Latitude: 45, Longitude: 7, Altitude: 250}); err != nil || got != want {
+			t.Errorf("%+v, %v; want %+v", got, err, want)
+		}
+	}
+	moved := []*station.Recording{at("m1", 45, 7), unplaced, at("m2", 47, 7)}
+	if _, err := (&placeOptions{given: flags()}).find(moved); err == nil || !strings.Contains(err.Error(), "m1 and m2 were recorded 222303 m apart") {
+		t.Errorf("a drive: %v", err)
+	}
+	if got, err := (&placeOptions{given: flags("lat", "lon"), lat: 5, lon: 6}).find(moved); err != nil || got.Latitude != 5 {
+		t.Errorf("a drive whose place is given: %+v, %v", got, err)
+	}
+	if _, err := (&placeOptions{given: flags()}).find([]*station.Recording{unplaced}); err == nil || !strings.Contains(err.Error(), "where is A?") {
+		t.Errorf("no place: %v", err)
 	}
 }
 

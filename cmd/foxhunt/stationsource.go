@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"foxhunt/geo"
 	"foxhunt/messages"
 	"foxhunt/station"
 	"foxhunt/station/cutter"
@@ -205,12 +206,45 @@ func (o *placeOptions) placed(s station.Station, recordings []*station.Recording
 			return s, fmt.Errorf("station %s is not in %s", s.ID, o.stations)
 		}
 		return found, nil
-	case len(recordings) > 0 && recordings[0].Place != nil:
-		p := recordings[0].Place
-		s.Latitude, s.Longitude, s.Altitude = p.Latitude, p.Longitude, p.Altitude
-		return s, nil
 	}
-	return s, fmt.Errorf("where is %s? Want --lat and --lon, or --stations FILE", s.ID)
+	found, err := recordedPlace(recordings)
+	if err != nil {
+		return s, err
+	}
+	if found == nil {
+		return s, fmt.Errorf("where is %s? Want --lat and --lon, or --stations FILE", s.ID)
+	}
+	s.Latitude, s.Longitude, s.Altitude = found.Latitude, found.Longitude, found.Altitude
+	return s, nil
+}
+
+// mostMoved is how far the places of a station's recordings may be apart: receivers that stand still write what GNSS says just then.
+const mostMoved = 30 // m, 0.1 µs
+
+// recordedPlace is the one place that recordings say; nil where none says any. A station has one place, in all of its captures.
+func recordedPlace(recordings []*station.Recording) (*station.Place, error) {
+	var first *station.Recording
+	for _, r := range recordings {
+		switch {
+		case r.Place == nil:
+		case first == nil:
+			first = r
+		default:
+			moved, _, _ := geo.Inverse(position(first.Place), position(r.Place))
+			if moved > mostMoved {
+				return nil, fmt.Errorf("%s and %s were recorded %.0f m apart, and a station has one place: play the recordings of each place by themselves, "+
+					"or give the place of all with --lat and --lon, or --stations", first.Name, r.Name, moved)
+			}
+		}
+	}
+	if first == nil {
+		return nil, nil
+	}
+	return first.Place, nil
+}
+
+func position(p *station.Place) geo.Position {
+	return geo.Position{Latitude: p.Latitude, Longitude: p.Longitude, Altitude: p.Altitude}
 }
 
 // cutter is what cuts captures of a station out of what a receiver hears.
