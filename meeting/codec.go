@@ -80,6 +80,8 @@ func (m *Member) wrong() string {
 		return "a member's place or time is impossible"
 	case m.Size <= 0 || m.Size > MaxMemberBytes:
 		return fmt.Sprintf("a member has %d bytes", m.Size)
+	case m.Rate < 0 || !(m.Frequency >= 0 && m.Frequency <= messages.MaxFrequency):
+		return fmt.Sprintf("a member's rate is %d and its frequency %g", m.Rate, m.Frequency)
 	case len(m.Left) > maxCodeBytes || !utf8.ValidString(m.Left):
 		return "a member's code is too long"
 	}

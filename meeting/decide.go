@@ -3,13 +3,16 @@ package meeting
 import (
 	"fmt"
 	"time"
+
+	"foxhunt/messages"
 )
 
 // Codes of captures that have no fix because of how they met, beside too_few_receivers and no_overlap, which models have, too.
 const (
 	CodeLate              = "late"               // its event was closed, or has its fix
 	CodeRepeatedStation   = "repeated_station"   // its station has another capture in the event
-	CodeFrequencyMismatch = "frequency_mismatch" // the event is on another frequency
+	CodeFrequencyMismatch = "frequency_mismatch" // most captures of its event are on another frequency
+	CodeRateMismatch      = "rate_mismatch"      // its rate is far below that of the others
 	CodeTooFew            = "too_few_receivers"
 	CodeNoOverlap         = "no_overlap"
 	CodeTooLarge          = "too_large" // the event's captures would have more than MaxEventBytes
@@ -160,49 +163,66 @@ func (v *view) create() Decision {
 func (v *view) whileOpen(e *Entry) (Decision, error) {
 	how, i := e.relation(&v.capture)
 	switch {
+	case how == member && e.Members[i].Left != "":
+		return e.bury(i), nil
 	case how == member:
-		return v.comeBack(e)
+		return v.comeBack(e, i)
 	case how == copied:
 		return Decision{Action: Acknowledge}, nil
 	case how == another:
 		return v.repeated(e, i), nil
-	case HertzOf(e.Frequency) != HertzOf(v.frequency):
-		return buried(CodeFrequencyMismatch, fmt.Sprintf("it is on %.0f Hz, and its event, as the first station had it, on %.0f Hz",
-			v.frequency, e.Frequency)), nil
 	case e.bytes()+v.capture.Size > MaxEventBytes:
 		return buried(CodeTooLarge, fmt.Sprintf("with it the %d captures of its event would have more than %d bytes",
 			len(e.Members)+1, MaxEventBytes)), nil
 	}
-	joined := e.clone()
-	joined.Members = append(joined.Members, v.capture)
+	joined, m := e.clone(), v.capture
+	if v.frequency != e.Frequency {
+		m.Frequency = v.frequency
+	}
+	joined.Members = append(joined.Members, m)
 	if v.complete(joined) {
 		return v.close(joined, false), nil
 	}
 	// Only in case the one that began the event does not come back.
-	backUp := max(0, v.windowEnd(e)-v.now) + int64(v.ackWait)/2
-	return Decision{Action: Wait, Delay: time.Duration(backUp), write: joined}, nil
+	return Decision{Action: Wait, Delay: max(0, v.left(e)) + v.ackWait/2, write: joined}, nil
 }
 
 func (e *Entry) bytes() (sum int) {
 	for i := range e.Members {
-		sum += e.Members[i].Size
+		if e.Members[i].Left == "" {
+			sum += e.Members[i].Size
+		}
 	}
 	return sum
 }
 
-func (v *view) windowEnd(e *Entry) int64 { return e.Opened + int64(v.rules.Window) }
+// windowEnd is when nobody is waited for any more: the window after the first came of those that have not been let go.
+func (v *view) windowEnd(e *Entry) int64 {
+	var first int64
+	for i := range e.Members {
+		if m := &e.Members[i]; m.Left == "" && (first == 0 || m.Stored < first) {
+			first = m.Stored
+		}
+	}
+	return max(e.Opened, first) + int64(v.rules.Window)
+}
+
+// left is how much of the window is: never more than all of it, though the server's clock may have been set back.
+func (v *view) left(e *Entry) time.Duration {
+	return min(time.Duration(v.windowEnd(e)-v.now), v.rules.Window)
+}
 
 // clockError is how far the server's clock, as it is known here, may be off.
 const clockError = 50 * time.Millisecond
 
 // comeBack decides about a member of an open event whose time has come.
-func (v *view) comeBack(e *Entry) (Decision, error) {
-	left := v.windowEnd(e) - v.now
+func (v *view) comeBack(e *Entry, i int) (Decision, error) {
+	left := v.left(e)
 	switch {
 	case v.complete(e):
 		return v.close(e.clone(), false), nil
-	case left > int64(min(clockError, v.rules.Window/10)):
-		return Decision{Action: Wait, Delay: time.Duration(left)}, nil
+	case left > min(clockError, v.rules.Window/10) && v.deliveries < v.attempts:
+		return Decision{Action: Wait, Delay: left}, nil
 	case v.deliveries < patience:
 		behind, err := v.behind()
 		if err != nil {
@@ -212,22 +232,53 @@ func (v *view) comeBack(e *Entry) (Decision, error) {
 			return Decision{Action: Wait, Delay: min(v.rules.Window<<min(v.deliveries-1, patience), longestWait)}, nil
 		}
 	}
+	if rest := v.letGo(e); rest != nil {
+		if rest.Members[i].Left == "" {
+			return Decision{Action: Wait, Delay: v.left(rest), write: rest}, nil
+		}
+		d := rest.bury(i)
+		d.write = rest
+		return d, nil
+	}
 	return v.close(e.clone(), true), nil
+}
+
+// letGo is the event without those that came first, where too few did within the window, but others more than half a window after
+// them: who opens an event too early does not cost the others theirs. It is nil where there are no such others.
+func (v *view) letGo(e *Entry) *Entry {
+	if e.fitting(v.rules.MinReceivers, v.most) >= v.rules.MinReceivers {
+		return nil
+	}
+	rest, stay := e.clone(), false
+	for i := range rest.Members {
+		if m := &rest.Members[i]; m.Left == "" && v.now-m.Stored > int64(v.rules.Window)/2 {
+			m.Left = CodeTooFew
+		} else if m.Left == "" {
+			stay = true
+		}
+	}
+	if !stay {
+		return nil
+	}
+	return rest
 }
 
 // patience is how many deliveries of a capture may go by while workers are behind: the stream counts them, and has a limit.
 const patience = 6
 
-// longestWait bounds how long a capture is handed back for while workers are behind.
+// longestWait bounds how long a capture is handed back for while workers are behind, or work on its event goes on.
 const longestWait = time.Minute
 
 // complete says whether nobody is waited for any more. Where fewer are known than a fix needs, as after a start, the window
 // tells who there is.
 func (v *view) complete(e *Entry) bool {
-	if len(e.Members) >= v.most {
+	least := v.rules.MinReceivers
+	switch n := len(e.Members); {
+	case n >= messages.MaxReceivers:
 		return true
-	}
-	if len(v.awaited) < v.rules.MinReceivers {
+	case n >= v.most && e.fitting(least, v.most) >= v.most:
+		return true
+	case n < least || len(v.awaited) < least:
 		return false
 	}
 	for _, station := range v.awaited {
@@ -235,7 +286,7 @@ func (v *view) complete(e *Entry) bool {
 			return false
 		}
 	}
-	return len(e.Members) >= v.rules.MinReceivers
+	return e.fitting(least, v.most) >= least
 }
 
 // close settles what the fix rests on, and has work begin, or refuses the event.
@@ -243,13 +294,15 @@ func (v *view) close(e *Entry, partial bool) Decision {
 	if n := len(e.Members); n < v.rules.MinReceivers {
 		return e.refuse(CodeTooFew, fmt.Sprintf("%d of its event came within %v; a fix rests on at least %d", n, v.rules.Window, v.rules.MinReceivers))
 	}
-	overlapping := e.overlap()
-	for i := range e.Members {
-		if !overlapping[i] {
-			e.Members[i].Left = CodeNoOverlap
-		}
+	tuned := count(e.tuned())
+	for i, code := range e.fit(v.rules.MinReceivers, v.most) {
+		e.Members[i].Left = code
 	}
-	if n := len(e.Chosen()); n < v.rules.MinReceivers {
+	switch n := len(e.Chosen()); {
+	case tuned < v.rules.MinReceivers:
+		return e.refuse(CodeTooFew, fmt.Sprintf("of the %d captures of its event that came within %v at most %d are on one frequency; a fix rests on at least %d",
+			len(e.Members), v.rules.Window, tuned, v.rules.MinReceivers))
+	case n < v.rules.MinReceivers:
 		return e.refuse(CodeNoOverlap, fmt.Sprintf("of the %d captures of its event only %d have time in common; a fix rests on at least %d: "+
 			"look at the stations' clocks and lengths", len(e.Members), n, v.rules.MinReceivers))
 	}
@@ -290,8 +343,8 @@ func (v *view) whileClosed(e *Entry) Decision {
 	case e.Members[i].Left != "":
 		return e.bury(i)
 	}
-	if left := e.Until - v.now; left > int64(clockError) && v.deliveries < v.attempts {
-		return Decision{Action: Wait, Delay: time.Duration(left)} // somebody works on it, or it failed just now
+	if left := time.Duration(e.Until - v.now); left > clockError && v.deliveries < v.attempts { // somebody works on it, or it failed just now
+		return Decision{Action: Wait, Delay: min(left, max(v.ackWait, longestWait))} // the server's clock may have been set back
 	}
 	e = e.clone()
 	if e.Begun >= fatalStarts {

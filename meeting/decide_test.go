@@ -1,6 +1,7 @@
 package meeting
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ const (
 // aMember is a station's capture of two seconds that begins so long after noon.
 func aMember(station string, sequence uint64, after time.Duration) Member {
 	return Member{
-		Place: Place{Sequence: sequence, Stored: noon + int64(after) + 3*second}, Station: station, ID: "id-of-capture-" + station,
+		Place: Place{Sequence: sequence, Stored: noon + int64(after)}, Station: station, ID: "id-of-capture-" + station,
 		Start: noon + int64(after), End: noon + int64(after) + 2*second, Size: 1000,
 	}
 }
@@ -87,14 +88,48 @@ func TestDecide(t *testing.T) {
 		"the members have no time in common": {aView(a, func(v *view) {
 			v.open, v.deliveries, v.now = anEntry(Open, 3), 2, noon+5*second
 			v.open.Members[1] = aMember("B", 2, 5*time.Second)
+			v.open.Members[1].Stored = noon
 		}), Bury, CodeNoOverlap, 0, Refused, true},
-		"a copy":                       {aView(aMember("A", 9, 0), func(v *view) { v.open = anEntry(Open, 2) }), Acknowledge, "", 0, "", false},
-		"a copy of a closed event's":   {aView(aMember("A", 9, 0), func(v *view) { v.open = anEntry(Closed, 3) }), Acknowledge, "", 0, "", false},
-		"the same station once more":   {aView(other(a), func(v *view) { v.open = anEntry(Open, 2) }), Bury, CodeRepeatedStation, 0, "", false},
-		"the same station after it":    {aView(other(a), func(v *view) { v.open = anEntry(Closed, 3) }), Bury, CodeRepeatedStation, 0, "", false},
-		"the same station, done":       {aView(other(a), func(v *view) { v.ended = anEntry(Done, 3) }), Bury, CodeRepeatedStation, 0, "", false},
-		"another frequency":            {aView(d, func(v *view) { v.open, v.frequency = anEntry(Open, 2), 146e6 }), Bury, CodeFrequencyMismatch, 0, "", false},
-		"less than a Hz apart":         {aView(d, func(v *view) { v.open, v.frequency = anEntry(Open, 2), 145e6+0.3 }), Wait, "", 19 * time.Second, Open, false},
+		"a copy":                     {aView(aMember("A", 9, 0), func(v *view) { v.open = anEntry(Open, 2) }), Acknowledge, "", 0, "", false},
+		"a copy of a closed event's": {aView(aMember("A", 9, 0), func(v *view) { v.open = anEntry(Closed, 3) }), Acknowledge, "", 0, "", false},
+		"the same station once more": {aView(other(a), func(v *view) { v.open = anEntry(Open, 2) }), Bury, CodeRepeatedStation, 0, "", false},
+		"the same station after it":  {aView(other(a), func(v *view) { v.open = anEntry(Closed, 3) }), Bury, CodeRepeatedStation, 0, "", false},
+		"the same station, done":     {aView(other(a), func(v *view) { v.ended = anEntry(Done, 3) }), Bury, CodeRepeatedStation, 0, "", false},
+		"another frequency": {aView(d, func(v *view) {
+			v.open, v.frequency, v.awaited = anEntry(Open, 2), 146e6, []string{"A", "B", "D"}
+		}), Wait, "", 19 * time.Second, Open, false},
+		"the last is on another frequency": {aView(d, func(v *view) {
+			v.open, v.frequency, v.awaited = anEntry(Open, 3), 146e6, []string{"A", "B", "C", "D"}
+		}), Work, "", 0, Closed, false},
+		"too few are on one frequency": {aView(a, func(v *view) {
+			v.open, v.deliveries, v.now = anEntry(Open, 3), 2, noon+5*second
+			v.open.Members[1].Frequency = 146e6
+		}), Bury, CodeTooFew, 0, Refused, true},
+		"as many as the model takes, one of no use": {aView(d, func(v *view) {
+			v.open, v.frequency, v.most = anEntry(Open, 2), 146e6, 3
+		}), Wait, "", 19 * time.Second, Open, false},
+		"the first was too early": {aView(a, func(v *view) {
+			v.open, v.deliveries, v.now = anEntry(Open, 2), 2, noon+5*second
+			v.open.Members[1].Stored = noon + 4*second
+		}), Bury, CodeTooFew, 0, Open, false},
+		"another comes back after the first": {aView(aMember("B", 2, 4*time.Second), func(v *view) {
+			v.open, v.deliveries, v.now = anEntry(Open, 2), 2, noon+5*second
+			v.open.Members[1].Stored = noon + 4*second
+		}), Wait, "", 4 * time.Second, Open, false},
+		"let go while the others wait": {aView(a, func(v *view) {
+			v.open, v.deliveries = anEntry(Open, 2), 2
+			v.open.Members[0].Left = CodeTooFew
+		}), Bury, CodeTooFew, 0, "", false},
+		"the server's clock was set back": {aView(a, func(v *view) {
+			v.open, v.deliveries, v.now = anEntry(Open, 3), 2, noon-3600*second
+		}), Wait, "", 5 * time.Second, "", false},
+		"set back, and joined": {aView(d, func(v *view) { v.open, v.now = anEntry(Open, 2), noon-3600*second }), Wait, "", 20 * time.Second, Open, false},
+		"set back, and for long": {aView(a, func(v *view) {
+			v.open, v.deliveries, v.now = anEntry(Open, 3), 12, noon-3600*second
+		}), Work, "", 0, Closed, false},
+		"set back while it is located": {aView(a, func(v *view) {
+			v.open, v.deliveries, v.now = anEntry(Closed, 3), 2, noon-3600*second
+		}), Wait, "", time.Minute, "", false},
 		"too many bytes":               {aView(sized(d, MaxEventBytes), func(v *view) { v.open = anEntry(Open, 2) }), Bury, CodeTooLarge, 0, "", false},
 		"while it is located":          {aView(d, func(v *view) { v.open = anEntry(Closed, 3) }), Bury, CodeLate, 0, "", false},
 		"after the fix":                {aView(d, func(v *view) { v.ended = anEntry(Done, 3) }), Bury, CodeLate, 0, "", false},
@@ -222,15 +257,16 @@ func TestOverlap(t *testing.T) {
 		"all":                       {[]Member{at("A", 0, 1000), at("B", 10, 1010), at("C", 20, 900)}, "ABC"},
 		"one off by seconds":        {[]Member{at("A", 0, 1000), at("B", 5000, 6000), at("C", 20, 1020)}, "AC"},
 		"one that hardly touches":   {[]Member{at("A", 0, 1000), at("B", 990, 1990), at("C", 20, 1020)}, "AC"},
-		"a short one in long ones":  {[]Member{at("A", 0, 10000), at("B", 4000, 4100), at("C", 20, 10020)}, "ABC"},
+		"a short one in long ones":  {[]Member{at("A", 0, 10000), at("B", 4000, 4100), at("C", 20, 10020), at("D", 0, 10000)}, "ACD"},
+		"without it too few":        {[]Member{at("A", 0, 10000), at("B", 4000, 4100), at("C", 20, 10020)}, "ABC"},
 		"two pairs, the longer":     {[]Member{at("A", 0, 1000), at("B", 200, 1000), at("C", 5000, 6000), at("D", 5000, 6000)}, "CD"},
 		"a chain":                   {[]Member{at("A", 0, 1000), at("B", 600, 1600), at("C", 1200, 2200)}, "AB"},
 		"single samples, same time": {[]Member{at("A", 5, 5), at("B", 5, 5)}, "AB"},
 	} {
 		e := &Entry{Members: c.members}
 		var got string
-		for i, in := range e.overlap() {
-			if in {
+		for i, code := range e.fit(3, 32) {
+			if code == "" {
 				got += e.Members[i].Station
 			}
 		}
@@ -239,6 +275,42 @@ func TestOverlap(t *testing.T) {
 		}
 	}
 }
+
+// TestFit has members on other frequencies, with other rates and with other lengths: one does not decide what the others have
+// in common.
+func TestFit(t *testing.T) {
+	t.Parallel()
+	of := func(station string, rate int64, frequency float64, length time.Duration) Member {
+		return Member{Station: station, Start: noon, End: noon + int64(length), Rate: rate, Frequency: frequency}
+	}
+	const frequency, rate, other, slow = CodeFrequencyMismatch, CodeRateMismatch, 145e6 + 5, 1000
+	for name, c := range map[string]struct {
+		members []Member
+		want    string
+	}{
+		"alike":                          {[]Member{of("A", 48000, 0, usual), of("B", 12000, 145e6+0.7, usual), of("C", 48000, 0, usual)}, " / / "},
+		"the first on another frequency": {[]Member{of("D", 0, other, usual), of("A", 0, 145e6, usual), of("B", 0, 145e6, usual), of("C", 0, 145e6, usual)}, frequency + "/ / / "},
+		"the last on another frequency":  {[]Member{of("A", 0, 0, usual), of("B", 0, 0, usual), of("C", 0, 0, usual), of("D", 0, other, usual)}, " / / /" + frequency},
+		"a slow one":                     {[]Member{of("D", slow, 0, usual), of("A", 250e3, 0, usual), of("B", 250e3, 0, usual), of("C", 48000, 0, usual)}, rate + "/ / / "},
+		"slow ones that are needed":      {[]Member{of("D", slow, 0, usual), of("A", 250e3, 0, usual), of("B", 250e3, 0, usual)}, " / / "},
+		"rates not known":                {[]Member{of("D", 0, 0, usual), of("A", 250e3, 0, usual), of("B", 250e3, 0, usual), of("C", 250e3, 0, usual)}, " / / / "},
+		"a single sample":                {[]Member{of("D", 0, 0, 0), of("A", 0, 0, usual), of("B", 0, 0, usual), of("C", 0, 0, usual)}, CodeNoOverlap + "/ / / "},
+		"one for an hour":                {[]Member{of("D", 0, 0, time.Hour), of("A", 0, 0, usual), of("B", 0, 0, usual), of("C", 0, 0, usual)}, " / / / "},
+		"more than the model takes": {[]Member{of("A", 0, 0, usual), of("B", 0, 0, usual), of("C", 0, 0, usual), of("D", 0, 0, usual), of("E", 0, 0, usual)},
+			" / / / /" + CodeLate},
+	} {
+		e := &Entry{Frequency: 145e6, Members: c.members}
+		var got []string
+		for _, code := range e.fit(3, 4) {
+			got = append(got, cmp.Or(code, " "))
+		}
+		if got := strings.Join(got, "/"); got != c.want {
+			t.Errorf("%s: %q; want %q", name, got, c.want)
+		}
+	}
+}
+
+const usual = 2 * time.Second
 
 func TestChosenAreInOrder(t *testing.T) {
 	t.Parallel()

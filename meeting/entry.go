@@ -49,5 +49,8 @@ type Member struct {
 	Start   int64  `json:"t0"`             // ns, of the first sample
 	End     int64  `json:"end"`            // ns, of the last sample
 	Size    int    `json:"size"`           // bytes of the message
-	Left    string `json:"left,omitempty"` // why a closed event does without it, a code; "": the fix rests on it
+	Rate    int64  `json:"rate,omitempty"` // Hz; 0: not known
+	Left    string `json:"left,omitempty"` // why the event does without it, a code; "": the fix rests on it, or is to
+
+	Frequency float64 `json:"freq,omitempty"` // Hz, where it is not the first member's
 }

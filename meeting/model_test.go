@@ -38,7 +38,8 @@ func TestModel(t *testing.T) {
 		}
 	}
 	t.Logf("what was seen: %v", seen)
-	for _, what := range []string{"fixes", "together", "no_baseline", meeting.CodeTooFew, meeting.CodeNoOverlap, meeting.CodeLate, meeting.CodeRepeatedStation, meeting.CodeFrequencyMismatch} {
+	for _, what := range []string{"fixes", "together", "no_baseline", meeting.CodeTooFew, meeting.CodeNoOverlap, meeting.CodeLate, meeting.CodeRepeatedStation, meeting.CodeFrequencyMismatch,
+		meeting.CodeRateMismatch} {
 		if seen[what] == 0 {
 			t.Errorf("%s never came about: %v", what, seen)
 		}
@@ -138,7 +139,13 @@ func (w *world) publish(emission int) {
 		}
 		p.member = meeting.Member{
 			Station: fmt.Sprintf("s%d", station), ID: messages.NewCaptureID(), Size: 1000,
-			Start: at.UnixNano(), End: at.Add(2 * time.Second).UnixNano(),
+			Start: at.UnixNano(), End: at.Add(2 * time.Second).UnixNano(), Rate: 250e3,
+		}
+		switch w.random.IntN(20) {
+		case 0:
+			p.prompt, p.member.End = false, p.member.Start+int64(time.Millisecond)
+		case 1:
+			p.prompt, p.member.Rate = false, 1000
 		}
 		w.add(p)
 		if w.random.IntN(8) == 0 { // sent again, as its PubAck was lost
@@ -456,15 +463,12 @@ func (w *world) checkPrompt(in map[meeting.Place]int) {
 	}
 }
 
-// displaced says whether a clock of the emission's stations is off, or its first capture on another frequency.
+// displaced says whether a clock of the emission's stations is off.
 func (w *world) displaced(emission int) bool {
 	var starts []int64
 	for _, c := range w.captures {
 		if c.emission == emission {
 			starts = append(starts, c.member.Start)
-			if c.frequency != 145e6 {
-				return true
-			}
 		}
 	}
 	return slices.Max(starts)-slices.Min(starts) > int64(w.rules.Guard)

@@ -125,7 +125,7 @@ func (t *Table) view(a *Arrival, rules Rules, f *found, now time.Time) *view {
 	}
 	v.awaited = rules.Stations
 	if len(v.awaited) == 0 && f.open != nil {
-		v.awaited = t.store.Heard(a.Network, f.open.Frequency, time.Unix(0, f.open.Opened))
+		v.awaited = t.store.Heard(a.Network, f.open.frequency(), time.Unix(0, f.open.Opened))
 	}
 	return v
 }

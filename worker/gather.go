@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -49,14 +50,16 @@ func (l *lane) gather(ctx context.Context, j *job) error {
 }
 
 // merge makes one capture of those of an event, the same whichever of them is in hand. It returns the index of the first that
-// is not what the entry says; -1: none.
+// is not what the entry says; -1: none. A session, which chooses the model, is the event's only if all are of it, and a truth, by
+// which models are compared, only if all that state one agree: a single station is not to choose for the others.
 func (l *lane) merge(j *job, members []meeting.Member, found []*meeting.Message) (foreign int) {
 	entry := j.met.event.Entry()
 	whole := messages.Capture{
-		Version: messages.CaptureVersion, ID: j.met.event.ID(), Event: entry.Event, Frequency: entry.Frequency, Cache: true,
+		Version: messages.CaptureVersion, ID: j.met.event.ID(), Event: entry.Event, Cache: true,
 		Receivers: make([]messages.Receiver, 0, len(members)),
 	}
 	var truth *messages.Position
+	contested := false
 	for i := range members {
 		c, t := &j.capture, j.truth
 		if found[i] != nil {
@@ -67,12 +70,17 @@ func (l *lane) merge(j *job, members []meeting.Member, found []*meeting.Message)
 		}
 		whole.Receivers = append(whole.Receivers, c.Receivers[0])
 		whole.Cache = whole.Cache && c.Cache
-		if whole.Session == "" {
-			whole.Session = c.Session
+		if i == 0 {
+			whole.Frequency, whole.Session = c.Frequency, c.Session // frequencies are the same to a Hz
 		}
-		if truth == nil {
-			truth = t
+		if c.Session != whole.Session {
+			whole.Session = ""
 		}
+		contested = contested || t != nil && truth != nil && *t != *truth
+		truth = cmp.Or(truth, t)
+	}
+	if contested {
+		truth = nil
 	}
 	j.capture, j.truth = whole, truth
 	j.source = messages.EventSource

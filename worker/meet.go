@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"foxhunt/meeting"
@@ -95,7 +96,7 @@ func (l *lane) arrival(j *job) meeting.Arrival {
 		Network: j.network, Event: j.capture.Event, Frequency: j.capture.Frequency,
 		Capture: meeting.Member{
 			Place: whereOf(j), Station: r.Station, ID: j.capture.ID,
-			Start: r.StartTime, End: r.StartTime + int64(length), Size: len(j.message.Data),
+			Start: r.StartTime, End: r.StartTime + int64(length), Size: len(j.message.Data), Rate: int64(math.Round(r.SampleRate)),
 		},
 		Deliveries: j.message.NumDelivered, Attempts: l.attempts, Least: limits.Min, Most: limits.Max,
 	}
