@@ -12,27 +12,46 @@ import (
 )
 
 // ask sends a request that changes nothing, and returns the answer. What the permissions forbid is refused at once: NATS
-// reports it apart from the request, for which nobody would answer.
+// reports it apart from the request, for which nobody would answer. If the connection is lost before the answer comes it asks
+// again when it is back; the pause before spreads what many ask then.
 func (c *Conn) ask(ctx context.Context, subject string, request any) (*nats.Msg, error) {
-	var body []byte
-	if request != nil {
-		var err error
-		if body, err = json.Marshal(request); err != nil {
-			return nil, fail(CodeBadOption, err, "%s: %v", subject, err)
+	body, err := encodeRequest(subject, request)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*answerTime, nats.ErrTimeout)
+	defer cancel()
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		msg, err := c.askOnce(ctx, subject, body)
+		if err == nil {
+			return msg, nil
+		}
+		if !errors.Is(err, errLost) || !sleep(ctx, jitter(pause)) {
+			return nil, c.explain(subject, err)
 		}
 	}
+}
+
+func encodeRequest(subject string, request any) ([]byte, error) {
+	if request == nil {
+		return nil, nil
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, fail(CodeBadOption, err, "%s: %v", subject, err)
+	}
+	return body, nil
+}
+
+func (c *Conn) askOnce(ctx context.Context, subject string, body []byte) (msg *nats.Msg, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTime, nats.ErrTimeout)
 	defer cancel()
-	var msg *nats.Msg
 	mine := func(forbidden string) bool { return forbidden == subject }
-	err := c.refusals.heed(ctx, mine, func(ctx context.Context) (err error) {
+	err = c.refusals.exchange(ctx, mine, func(ctx context.Context) (err error) {
 		msg, err = c.nc.RequestMsgWithContext(ctx, &nats.Msg{Subject: subject, Data: body})
 		return err
 	})
-	if err != nil {
-		return nil, c.explain(subject, err)
-	}
-	return msg, nil
+	return msg, err
 }
 
 // askAPI asks JetStream's API and decodes its answer into into. An error the server answers with is a *js.APIError.
@@ -41,6 +60,23 @@ func (c *Conn) askAPI(ctx context.Context, subject string, request, into any) er
 	if err != nil {
 		return err
 	}
+	return decodeAPI(subject, msg, into)
+}
+
+// orderAPI is askAPI for what changes something: it is not asked again where the connection was lost, as it may have been done.
+func (c *Conn) orderAPI(ctx context.Context, subject string, request, into any) error {
+	body, err := encodeRequest(subject, request)
+	if err != nil {
+		return err
+	}
+	msg, err := c.askOnce(ctx, subject, body)
+	if err != nil {
+		return c.explain(subject, err)
+	}
+	return decodeAPI(subject, msg, into)
+}
+
+func decodeAPI(subject string, msg *nats.Msg, into any) error {
 	var problem struct {
 		Error *js.APIError `json:"error"`
 	}

@@ -104,6 +104,7 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 }
 
 func (c *Conn) onDisconnect(_ *nats.Conn, err error) {
+	c.refusals.disconnected()
 	if err != nil { // nil: closed by us
 		c.log.Warn("lost the connection to NATS, reconnecting", "error", err)
 	}

@@ -127,7 +127,7 @@ func (d *Delivery) Ack(ctx context.Context) error {
 			return fail(CodeNoStream, err, "%s cannot be acknowledged: the server no longer has its consumer", d.Subject)
 		case isFinal(err):
 			return err
-		case d.source.conn.nc.IsClosed() || !sleep(ctx, pause):
+		case d.source.conn.nc.IsClosed() || !sleep(ctx, jitter(pause)):
 			return d.source.conn.explain("the acknowledgement of "+d.Subject, err)
 		}
 	}
@@ -254,8 +254,11 @@ func (d *Delivery) remove(ctx context.Context, verb string) error {
 	if reply == "" {
 		return d.source.delete(ctx, d)
 	}
-	_, err := d.source.conn.nc.RequestWithContext(ctx, reply, []byte(verb))
-	return err
+	mine := func(forbidden string) bool { return forbidden == reply }
+	return d.source.conn.refusals.exchange(ctx, mine, func(ctx context.Context) error {
+		_, err := d.source.conn.nc.RequestWithContext(ctx, reply, []byte(verb))
+		return err
+	})
 }
 
 // removeNow is remove without waiting for an answer to what the consumer delivered.

@@ -23,6 +23,19 @@ func (r TestReaper) Run(ctx context.Context) { r.run(ctx) }
 // Look sweeps once.
 func (r TestReaper) Look(ctx context.Context) error { return r.sweepWhenDue(ctx) }
 
+// Asking is how many questions of this connection wait for their answers.
+func (c *Conn) Asking() int {
+	c.refusals.mu.Lock()
+	defer c.refusals.mu.Unlock()
+	n := 0
+	for w := range c.refusals.waiting {
+		if w.once {
+			n++
+		}
+	}
+	return n
+}
+
 // MatchesSubject reports whether a NATS filter chooses a subject.
 func MatchesSubject(filter, subject string) bool { return matchesSubject(filter, subject) }
 

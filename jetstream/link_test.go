@@ -14,8 +14,8 @@ type link struct {
 	mu     sync.Mutex
 	flows  sync.Cond // signalled when paused, deaf or closed changes
 	paused bool
-	deaf   bool       // what the server says waits; what is said to it does not
-	conns  []net.Conn // nil once closed
+	deaf   bool // what the server says waits; what is said to it does not
+	conns  []net.Conn
 	closed bool
 	wg     sync.WaitGroup
 }
@@ -36,6 +36,17 @@ func newLink(t testing.TB, to string) *link {
 func (l *link) address() string { return l.listener.Addr().String() }
 func (l *link) pause()          { l.set(true) }
 func (l *link) resume()         { l.set(false) }
+
+// cut ends the connections that there are, with all that waits in them, and lets new ones flow.
+func (l *link) cut() {
+	l.mu.Lock()
+	for _, c := range l.conns {
+		c.Close()
+	}
+	l.conns = nil
+	l.mu.Unlock()
+	l.set(false)
+}
 
 func (l *link) pauseAnswers() {
 	l.mu.Lock()

@@ -122,6 +122,94 @@ func TestMeetingWriteAgain(t *testing.T) {
 	}
 }
 
+// TestAskedAgainAtOnce restarts the server with questions of a worker under way, as many as a busy one has: all are answered once the
+// connection is back, and a conditional write is made once.
+func TestAskedAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	s := jetstreamtest.Start(t)
+	cable := newLink(t, strings.TrimPrefix(s.ClientURL(), "nats://"))
+	c := connect(t, jetstream.Options{URL: "nats://" + cable.address()})
+	if _, err := c.Ensure(t.Context(), jetstream.DefaultTopology()); err != nil {
+		t.Fatal(err)
+	}
+	m, ctx := meetings(t, c, jetstream.DefaultTopology()), within(t, patience)
+	key := meeting.KeyOfEvent("net", "x")
+	first, err := m.Write(ctx, key, []byte("one"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cable.pause()
+	s.Restart(t)
+	const readers = 50
+	read := make(chan error, readers)
+	for range readers {
+		go func() {
+			value, _, err := m.Read(ctx, meeting.KeyOfEvent("net", "x"))
+			if err == nil && string(value) != "one" && string(value) != "two" {
+				err = fmt.Errorf("it is %q", value)
+			}
+			read <- err
+		}()
+	}
+	written := make(chan error, 1)
+	go func() {
+		revision, err := m.Write(ctx, key, []byte("two"), first)
+		if err == nil && revision != first+1 {
+			err = fmt.Errorf("it was stored as %d, after %d", revision, first)
+		}
+		written <- err
+	}()
+	waitFor(t, "all questions", func() bool { return c.Asking() >= readers+1 })
+	cable.cut()
+	for range readers {
+		if err := <-read; err != nil {
+			t.Errorf("a reading that was under way: %v", err)
+		}
+	}
+	if err := <-written; err != nil {
+		t.Errorf("a write that was under way: %v", err)
+	}
+}
+
+// TestWriteIsNotDoubled restarts the server when it has stored a conditional write, and before its answer came.
+func TestWriteIsNotDoubled(t *testing.T) {
+	t.Parallel()
+	s := jetstreamtest.Start(t)
+	cable := newLink(t, strings.TrimPrefix(s.ClientURL(), "nats://"))
+	c := connect(t, jetstream.Options{URL: "nats://" + cable.address()})
+	if _, err := c.Ensure(t.Context(), jetstream.DefaultTopology()); err != nil {
+		t.Fatal(err)
+	}
+	m, ctx := meetings(t, c, jetstream.DefaultTopology()), within(t, patience)
+	key := meeting.KeyOfEvent("net", "x")
+	first, err := m.Write(ctx, key, []byte("one"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := meetings(t, s.Connect(t), jetstream.DefaultTopology())
+	cable.pauseAnswers()
+	written := make(chan error, 1)
+	go func() {
+		revision, err := m.Write(ctx, key, []byte("two"), first)
+		if err == nil && revision != first+1 {
+			err = fmt.Errorf("it was stored as %d, after %d", revision, first)
+		}
+		written <- err
+	}()
+	waitFor(t, "the write", func() bool {
+		value, _, err := direct.Read(ctx, key)
+		return err == nil && string(value) == "two"
+	})
+	s.Restart(t)
+	cable.cut()
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+	if value, revision, err := direct.Read(ctx, key); string(value) != "two" || revision != first+1 || err != nil {
+		t.Errorf("there is %q, %d, %v", value, revision, err)
+	}
+}
+
 // TestMeetingsWithoutBuckets says so, and does not wait.
 func TestMeetingsWithoutBuckets(t *testing.T) {
 	t.Parallel()

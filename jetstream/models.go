@@ -237,7 +237,7 @@ func (c *Conn) purge(ctx context.Context, stream, subject string) error {
 	var answer struct {
 		Purged uint64 `json:"purged"`
 	}
-	if err := c.askAPI(ctx, "$JS.API.STREAM.PURGE."+stream, map[string]any{"filter": subject}, &answer); err != nil {
+	if err := c.orderAPI(ctx, "$JS.API.STREAM.PURGE."+stream, map[string]any{"filter": subject}, &answer); err != nil {
 		return c.explain(stream, err)
 	}
 	return nil

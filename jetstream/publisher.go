@@ -92,12 +92,13 @@ func (c *Conn) publish(ctx context.Context, msg *nats.Msg, again func(*Error) bo
 	}
 }
 
-// publishOnce waits for the server's answer, or for its word that msg's subject is forbidden, which comes another way.
+// publishOnce waits for the server's answer, or for its word that msg's subject is forbidden, which comes another way, or until no
+// answer can come any more as the connection was lost.
 func (c *Conn) publishOnce(ctx context.Context, msg *nats.Msg) (ack *js.PubAck, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTime+sendTime(len(msg.Data)), nats.ErrTimeout)
 	defer cancel()
 	mine := func(subject string) bool { return subject == msg.Subject }
-	err = c.refusals.heed(ctx, mine, func(ctx context.Context) error {
+	err = c.refusals.exchange(ctx, mine, func(ctx context.Context) error {
 		if err := c.hearAnswers(ctx); err != nil {
 			return err
 		}

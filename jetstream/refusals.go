@@ -15,20 +15,37 @@ type refusals struct {
 	mu      sync.Mutex
 	waiting map[*waiter]struct{}
 	deaf    *Error // set while no answer can come, because the server refused the subscription to answers
+	losses  uint64 // how often the connection was lost
 }
 
 type waiter struct {
 	mine    func(subject string) bool
 	end     func(refused error)
-	answers bool // waits for answers, too
+	answers bool   // waits for answers, too
+	once    bool   // waits for one answer, over the connection that its question went over
+	losses  uint64 // of the connection, when it began to wait
 }
+
+// errLost says that no answer comes any more, because the connection was lost and made anew meanwhile. What became of the
+// request is not known.
+var errLost = errors.New("the connection was lost before the answer came")
 
 // heed makes a call with a context that ends, as soon as the server says that its permissions do not allow one of the
 // subjects that are mine, or answers at all. The error says so then.
 func (r *refusals) heed(ctx context.Context, mine func(subject string) bool, call func(context.Context) error) error {
+	return r.await(ctx, &waiter{mine: mine, answers: true}, call)
+}
+
+// exchange is heed for a call that asks once and waits for one answer. It ends also when the connection is back that was lost
+// after the call began: the answer went to the one before. Its error is errLost then, and who may ask again can do so at once.
+func (r *refusals) exchange(ctx context.Context, mine func(subject string) bool, call func(context.Context) error) error {
+	return r.await(ctx, &waiter{mine: mine, answers: true, once: true}, call)
+}
+
+func (r *refusals) await(ctx context.Context, w *waiter, call func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	w := &waiter{mine: mine, end: cancel, answers: true}
+	w.end = cancel
 	r.add(w)
 	defer r.remove(w)
 	err := call(ctx)
@@ -59,6 +76,7 @@ func (r *refusals) add(w *waiter) {
 		r.waiting = map[*waiter]struct{}{}
 	}
 	r.waiting[w] = struct{}{}
+	w.losses = r.losses
 	if r.deaf != nil && w.answers {
 		w.end(r.deaf)
 	}
@@ -70,11 +88,24 @@ func (r *refusals) remove(w *waiter) {
 	delete(r.waiting, w)
 }
 
-// reconnected forgets what was refused: nats.go has subscribed anew, perhaps with more rights.
+// disconnected hears that the connection was lost. What is asked from here on nats.go keeps, and sends when it is back.
+func (r *refusals) disconnected() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.losses++
+}
+
+// reconnected forgets what was refused: nats.go has subscribed anew, perhaps with more rights. Who waits for an answer over the
+// connection that was lost waits in vain.
 func (r *refusals) reconnected() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.deaf = nil
+	for w := range r.waiting {
+		if w.once && w.losses < r.losses {
+			w.end(fail(CodeNotConnected, errLost, "%v", errLost))
+		}
+	}
 }
 
 var violation = regexp.MustCompile(`Permissions Violation for (Publish|Subscription) to "([^"]+)"`)

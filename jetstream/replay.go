@@ -94,7 +94,7 @@ const codeDeleteFailed = 10057
 // deleteMessage removes a message from its stream, and reports false where it was gone.
 func (c *Conn) deleteMessage(ctx context.Context, stream string, sequence uint64) (bool, error) {
 	var answer struct{}
-	err := c.askAPI(ctx, "$JS.API.STREAM.MSG.DELETE."+stream, map[string]any{"seq": sequence, "no_erase": true}, &answer)
+	err := c.orderAPI(ctx, "$JS.API.STREAM.MSG.DELETE."+stream, map[string]any{"seq": sequence, "no_erase": true}, &answer)
 	var api *js.APIError
 	if !errors.As(err, &api) || api.ErrorCode != codeSequenceNotFound && api.ErrorCode != codeDeleteFailed {
 		return err == nil, err

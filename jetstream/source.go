@@ -78,6 +78,7 @@ type SourceStats struct {
 const (
 	pullExpiry = time.Second
 	graceTime  = 5 * time.Second
+	downPause  = 200 * time.Millisecond // between looks whether the connection is back
 )
 
 // NewSource starts pulling from t's Workers consumer, which it creates if it is missing, now or later.
@@ -322,7 +323,11 @@ func (s *Source) recover(why pullEnd, pause *time.Duration) {
 		return
 	}
 	*pause = min(2**pause, lastPause)
-	if !s.conn.Connected() || why == endLeader {
+	if !s.conn.Connected() { // nobody is asked, so that it may be looked at often: captures wait when it is back
+		*pause = min(*pause, downPause)
+		return
+	}
+	if why == endLeader {
 		return
 	}
 	ctx, cancel := context.WithTimeout(s.quit, lastPause)
