@@ -33,19 +33,19 @@ type sigmfMeta struct {
 }
 
 type sigmfGlobal struct {
-	Datatype     string           `json:"core:datatype"`
-	SampleRate   float64          `json:"core:sample_rate,omitzero"` // Hz
-	Version      string           `json:"core:version"`
-	Channels     int64            `json:"core:num_channels,omitzero"`
-	SHA512       string           `json:"core:sha512,omitzero"`
-	Offset       int64            `json:"core:offset,omitzero"`
-	Dataset      string           `json:"core:dataset,omitzero"`
-	Trailing     int64            `json:"core:trailing_bytes,omitzero"`
-	MetadataOnly bool             `json:"core:metadata_only,omitzero"`
-	Geolocation  *sigmfPoint      `json:"core:geolocation,omitzero"`
-	Recorder     string           `json:"core:recorder,omitzero"`
-	Description  string           `json:"core:description,omitzero"`
-	Extensions   []sigmfExtension `json:"core:extensions,omitzero"`
+	Datatype     string          `json:"core:datatype"`
+	SampleRate   float64         `json:"core:sample_rate,omitzero"` // Hz
+	Version      string          `json:"core:version"`
+	Channels     sigmfInt        `json:"core:num_channels,omitzero"`
+	SHA512       string          `json:"core:sha512,omitzero"`
+	Offset       sigmfInt        `json:"core:offset,omitzero"`
+	Dataset      string          `json:"core:dataset,omitzero"`
+	Trailing     sigmfInt        `json:"core:trailing_bytes,omitzero"`
+	MetadataOnly bool            `json:"core:metadata_only,omitzero"`
+	Geolocation  *sigmfPoint     `json:"core:geolocation,omitzero"`
+	Recorder     string          `json:"core:recorder,omitzero"`
+	Description  string          `json:"core:description,omitzero"`
+	Extensions   sigmfExtensions `json:"core:extensions,omitzero"`
 
 	Station  string      `json:"foxhunt:station,omitzero"`
 	Capture  string      `json:"foxhunt:capture_id,omitzero"`
@@ -67,11 +67,11 @@ type sigmfExtension struct {
 
 // sigmfSegment is the samples from Start to the next segment's.
 type sigmfSegment struct {
-	Start       int64       `json:"core:sample_start"`
+	Start       sigmfInt    `json:"core:sample_start"`
 	Frequency   float64     `json:"core:frequency,omitzero"` // Hz
 	Datetime    string      `json:"core:datetime,omitzero"`  // of the sample Start
 	Geolocation *sigmfPoint `json:"core:geolocation,omitzero"`
-	HeaderBytes int64       `json:"core:header_bytes,omitzero"` // before the segment's samples
+	HeaderBytes sigmfInt    `json:"core:header_bytes,omitzero"` // before the segment's samples
 	Sigma       *float64    `json:"foxhunt:sigma_ns,omitzero"`  // standard deviation of Datetime
 }
 
@@ -88,7 +88,7 @@ func parseMeta(text []byte, name string) (*sigmfMeta, error) {
 	}
 	m := &sigmfMeta{}
 	if err := json.Unmarshal(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")), m); err != nil {
-		return nil, refuse(CodeBadSigMF, "%s is no SigMF metadata: %.200q", name, err.Error())
+		return nil, refuseJSON(err, name)
 	}
 	g := &m.Global
 	switch {
@@ -140,11 +140,12 @@ func (m *sigmfMeta) place(s *sigmfSegment, name string) (*Place, error) {
 	return p, nil
 }
 
-// parseDatetime reads core:datetime, ns since the Unix epoch: ISO 8601 in UTC, also without its Z.
+// parseDatetime reads core:datetime, ns since the Unix epoch: ISO 8601 in UTC, also without its Z or with a blank for its T.
 func parseDatetime(text, name string) (int64, error) {
-	t, err := time.Parse(time.RFC3339Nano, text)
+	usual := strings.Replace(strings.ToUpper(strings.TrimSpace(text)), " ", "T", 1)
+	t, err := time.Parse(time.RFC3339Nano, usual)
 	if err != nil {
-		t, err = time.Parse(time.RFC3339Nano, strings.TrimSpace(text)+"Z")
+		t, err = time.Parse(time.RFC3339Nano, usual+"Z")
 	}
 	if err != nil || !t.After(time.Unix(0, 0)) || !t.Before(time.Unix(0, messages.MaxStartTime)) {
 		return 0, refuse(messages.CodeBadTime, "%s: core:datetime is %.60q; want a time from 1970 to 2199, for example 2020-08-13T06:52:20.123456789Z", name, text)

@@ -71,11 +71,11 @@ type archiveReader struct {
 	name string
 }
 
-// metaName is the name of the archive's only metadata.
+// metaName is the name of the archive's only metadata. macOS' tar puts a file ._NAME of its own beside each.
 func (a *archiveReader) metaName() (string, error) {
 	var names []string
 	err := a.each(func(name string, _ *tar.Reader) error {
-		if path.Ext(name) == sigmfMetaExt {
+		if strings.EqualFold(path.Ext(name), sigmfMetaExt) && !strings.HasPrefix(path.Base(name), "._") {
 			names = append(names, name)
 		}
 		return nil

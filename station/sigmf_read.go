@@ -39,13 +39,22 @@ func isUnreadSigMF(path string) bool {
 
 // SigMFTwin is the name of the other file of a SigMF recording, where path is that of one of its two; else "".
 func SigMFTwin(path string) string {
-	if stem, is := strings.CutSuffix(path, sigmfDataExt); is {
-		return stem + sigmfMetaExt
-	}
-	if stem, is := strings.CutSuffix(path, sigmfMetaExt); is {
-		return stem + sigmfDataExt
+	switch strings.ToLower(filepath.Ext(path)) {
+	case sigmfDataExt:
+		return withExt(path, sigmfMetaExt)
+	case sigmfMetaExt:
+		return withExt(path, sigmfDataExt)
 	}
 	return ""
+}
+
+// withExt is path with another end: in upper case where its own is.
+func withExt(path, ext string) string {
+	own := filepath.Ext(path)
+	if own == strings.ToUpper(own) {
+		ext = strings.ToUpper(ext)
+	}
+	return strings.TrimSuffix(path, own) + ext
 }
 
 // openSigMF reads a SigMF recording by the name of any of its files.
@@ -53,7 +62,9 @@ func openSigMF(path string, o Options) (*Recording, error) {
 	if strings.EqualFold(filepath.Ext(path), sigmfArchiveExt) {
 		return openArchive(path, o)
 	}
-	path = strings.TrimSuffix(path, filepath.Ext(path)) + sigmfMetaExt
+	if strings.EqualFold(filepath.Ext(path), sigmfDataExt) {
+		path = SigMFTwin(path)
+	}
 	name := filepath.Base(path)
 	text, err := readFile(path, maxMetaBytes)
 	if err != nil {
@@ -82,7 +93,7 @@ func (m *sigmfMeta) dataset(name string) (string, error) {
 	given := m.Global.Dataset
 	switch {
 	case given == "":
-		return strings.TrimSuffix(name, filepath.Ext(name)) + sigmfDataExt, nil
+		return withExt(name, sigmfDataExt), nil
 	case given == "." || given == ".." || strings.ContainsAny(given, "/\\:\x00") || len(given) > 255:
 		return "", refuse(CodeBadSigMF, "%s: core:dataset is %.200q; want the name of a file in the same folder", name, given)
 	}

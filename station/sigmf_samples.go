@@ -81,22 +81,23 @@ func (m *sigmfMeta) spans(dataBytes int, size int64, name string) ([]span, error
 	if len(m.Captures) == 0 {
 		m.Captures = []sigmfSegment{{Start: g.Offset}}
 	}
-	end := int64(dataBytes) - g.Trailing
+	end := int64(dataBytes) - int64(g.Trailing)
 	all := make([]span, len(m.Captures))
 	last, headers := g.Offset, int64(0)
 	for i, s := range m.Captures {
+		header := int64(s.HeaderBytes)
 		if s.Start < last {
 			return nil, refuse(CodeBadSigMF, "%s: core:sample_start of segment %d is %d; want them in order, from core:offset on", name, i+1, s.Start)
 		}
 		last = s.Start
-		from, fits := s.Start-g.Offset, s.HeaderBytes >= 0 && s.HeaderBytes <= end-headers
-		if !fits || from > (end-headers-s.HeaderBytes)/size {
+		from, fits := int64(s.Start-g.Offset), header >= 0 && header <= end-headers
+		if !fits || from > (end-headers-header)/size {
 			return nil, refuse(CodeBadSigMF, "%s: segment %d begins beyond the %d bytes of samples that are there", name, i+1, dataBytes)
 		}
 		if i > 0 {
 			all[i-1].to = headers + from*size
 		}
-		headers += s.HeaderBytes
+		headers += header
 		all[i].from = headers + from*size
 	}
 	final := &all[len(all)-1]

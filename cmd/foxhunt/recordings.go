@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ import (
 func openRecordings(arguments []string, o station.Options, log io.Writer) ([]*station.Recording, error) {
 	var recordings []*station.Recording
 	for _, text := range arguments {
-		if strings.HasSuffix(text, ".sigmf-data") && slices.Contains(arguments, station.SigMFTwin(text)) {
+		if strings.EqualFold(filepath.Ext(text), ".sigmf-data") && slices.Contains(arguments, station.SigMFTwin(text)) {
 			continue // as *.sigmf-* names both files of a recording
 		}
 		a, err := parseRecordingArgument(text)
