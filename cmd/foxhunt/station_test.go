@@ -537,6 +537,25 @@ func TestStationOnRequest(t *testing.T) {
 	r.stop(t, syscall.SIGTERM)
 }
 
+// Where the program that writes samples has none, as rtl_sdr without a receiver, that is no success.
+func TestStationStdinEmpty(t *testing.T) {
+	t.Parallel()
+	s := jetstreamtest.Start(t)
+	s.Connect(t)
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out.Close()
+	r := stationProgram(t).startWith(t, nil, in, "station", "--network", "test", "--id", "A", "--lat", "45", "--lon", "7", "--stdin", "cu8", "--freq", "145.5e6",
+		"--rate", "250e3", "--nats", s.ClientURL(), "--spool", t.TempDir())
+	<-r.ended
+	if r.err == nil || !strings.Contains(r.log.String(), "no samples came from standard input, which has ended") || !strings.Contains(r.log.String(), "freq=145500000 rate=250000 ") {
+		t.Errorf("%v\n%s", r.err, r.log.String())
+	}
+}
+
 // Standard input, as from rtl_sdr: the station ends with it.
 func TestStationStdin(t *testing.T) {
 	t.Parallel()

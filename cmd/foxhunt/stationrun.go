@@ -91,7 +91,7 @@ func (p *stationProcess) close() {
 func (p *stationProcess) introduce() {
 	info := p.receiver.Info()
 	attrs := []any{"network", p.o.network, "station", p.who.ID, "lat", p.who.Latitude, "lon", p.who.Longitude, "alt", p.who.Altitude,
-		"source", info.Kind + " " + info.Name, "freq", info.Frequency, "rate", info.SampleRate, "format", info.Format}
+		"source", info.Kind + " " + info.Name, "freq", fmt.Sprintf("%.12g", info.Frequency), "rate", fmt.Sprintf("%.9g", info.SampleRate), "format", info.Format}
 	if p.o.cut.every > 0 {
 		attrs = append(attrs, "schedule", fmt.Sprintf("%v every %v", p.o.cut.length, p.o.cut.every))
 	}
@@ -210,6 +210,8 @@ func (p *stationProcess) finish(ctx, working context.Context) error {
 		return fmt.Errorf("%d captures could not be published, and %d not be written; the log says why", stats.Refused, stats.Unwritten)
 	case waiting > 0 && (ctx.Err() == nil || !p.receiver.Info().Live()):
 		return fmt.Errorf("%d captures wait in %s, and are sent when this station starts there again: %s", waiting, p.o.spool.Dir, printable(stats.LastError))
+	case ctx.Err() == nil && working.Err() == nil && p.cutter.Meter().Read().Samples == 0:
+		return fmt.Errorf("no samples came from %s, which has ended; what does the program say that writes them?", p.receiver.Info().Name)
 	case made == (cutter.Captures{}) && !p.receiver.Info().Live():
 		return errors.New("the recordings hold no whole capture: see --every and --length")
 	}
