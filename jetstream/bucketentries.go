@@ -38,9 +38,18 @@ func (b *bucketEntries) last(ctx context.Context, subject string) (StreamMessage
 	case errors.Is(err, ErrNoMessage):
 		return StreamMessage{}, nil
 	case err != nil:
-		return StreamMessage{}, b.conn.explain(b.stream(), err)
+		return StreamMessage{}, b.failed(b.stream(), err)
 	}
 	return msg, nil
+}
+
+// failed explains an error; where the bucket is missing it is made anew.
+func (b *bucketEntries) failed(what string, err error) *Error {
+	e := b.conn.explain(what, err)
+	if e.Code == CodeNoStream {
+		b.conn.miss()
+	}
+	return e
 }
 
 // read gives a key's value and revision; nil and the revision of the removal for one that was removed, and nil and 0 for none.
@@ -87,7 +96,7 @@ func (b *bucketEntries) publish(ctx context.Context, msg *nats.Msg) (sequence ui
 		if err == nil {
 			return ack.Sequence, nil
 		}
-		failed := b.conn.explain(msg.Subject, err)
+		failed := b.failed(msg.Subject, err)
 		if !isUnanswered(failed) || b.conn.nc.IsClosed() || !sleep(ctx, jitter(pause)) {
 			return 0, failed
 		}

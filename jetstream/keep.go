@@ -3,8 +3,8 @@ package jetstream
 import "context"
 
 // Keep makes anew, until ctx ends, what goes missing of t: because somebody deletes a stream, or because a server that
-// restarted has forgotten what it kept in memory. It looks when the connection has come back, and when a fix or a dead letter
-// finds no stream.
+// restarted has forgotten what it kept in memory. It looks when the connection has come back, and when a fix, a dead letter, or
+// what is read or written about events finds no stream.
 func (c *Conn) Keep(ctx context.Context, t Topology) {
 	for {
 		select {

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -100,6 +101,10 @@ func (p *presence) look(ctx context.Context) error {
 		return err
 	}
 	if err = p.read(ctx); err != nil {
+		var e *Error
+		if errors.As(err, &e) && e.Code == CodeNoStream {
+			p.conn.miss()
+		}
 		return err
 	}
 	p.forget(now)
