@@ -86,3 +86,6 @@ func ClockOf(ask func(context.Context) (time.Time, error)) (now func(context.Con
 		c.asked = c.asked.Add(-d)
 	}
 }
+
+// FilterOf is what chooses those captures of a network that a filter chooses, if there can be any.
+func FilterOf(filter, network string) (string, bool) { return filterOf(filter, network) }

@@ -16,7 +16,7 @@ type Meetings struct {
 	ackWait  time.Duration
 	open     bucketEntries
 	clock    serverClock
-	backlog  backlog
+	backlog  backlogs
 	presence presence
 
 	cancel  context.CancelFunc
@@ -34,7 +34,7 @@ func (c *Conn) Meetings(ctx context.Context, t Topology) (*Meetings, error) {
 	}
 	m := &Meetings{conn: c, topology: t, ackWait: consumer.Config.AckWait, open: bucketEntries{c, t.Meetings.Bucket}}
 	m.clock.ask = func(ctx context.Context) (time.Time, error) { return c.ServerTime(ctx, t) }
-	m.backlog = backlog{conn: c, topology: t}
+	m.backlog = backlogs{conn: c, topology: t}
 	m.presence = presence{conn: c, bucket: bucketOf(t.Heard.Name), lapse: t.Heard.MaxAge, now: m.clock.now}
 	if err := m.presence.start(ctx); err != nil {
 		return nil, err

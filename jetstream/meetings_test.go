@@ -322,14 +322,15 @@ func TestMeetingBehind(t *testing.T) {
 	t.Parallel()
 	_, c, m := startMeetings(t)
 	ctx := within(t, patience)
-	behind := func(then time.Time) bool {
+	behindOf := func(network string, then time.Time) bool {
 		t.Helper()
-		is, err := m.Behind(ctx, then)
+		is, err := m.Behind(ctx, network, then)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return is
 	}
+	behind := func(then time.Time) bool { t.Helper(); return behindOf("net", then) }
 	before, err := m.Now(ctx)
 	if err != nil || time.Since(before).Abs() > time.Minute {
 		t.Fatalf("the server's clock says %v, %v", before, err)
@@ -342,7 +343,25 @@ func TestMeetingBehind(t *testing.T) {
 		t.Error("behind by a capture that came later")
 	}
 	waitFor(t, "being behind by the capture", func() bool { return behind(time.Now().Add(time.Hour)) }) // that nothing waits was seen just now
+	if behindOf("other", time.Now().Add(time.Hour)) {
+		t.Error("behind by another network's capture")
+	}
 	source := newSource(t, c, jetstream.DefaultTopology(), jetstream.SourceOptions{})
 	stored := next(t, source).Timestamp
 	waitFor(t, "not being behind, as it is with a worker", func() bool { return !behind(stored.Add(time.Nanosecond)) })
+}
+
+// TestFilterOf narrows the filters of pools to one network's captures.
+func TestFilterOf(t *testing.T) {
+	t.Parallel()
+	for filter, want := range map[string]string{
+		">": "captures.net.*", "captures.>": "captures.net.*", "captures.net.>": "captures.net.*", "captures.net.*": "captures.net.*",
+		"captures.net.a": "captures.net.a", "captures.*.a": "captures.net.a", "captures.*.*": "captures.net.*", "*.net.>": "captures.net.*",
+		"captures.other.>": "", "captures.net": "", "captures.net.a.b": "", "captures.net.a.>": "", "dead.>": "",
+	} {
+		got, ok := jetstream.FilterOf(filter, "net")
+		if ok != (want != "") || ok && got != want {
+			t.Errorf("%s: %q, %v; want %q", filter, got, ok, want)
+		}
+	}
 }

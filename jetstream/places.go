@@ -79,7 +79,7 @@ func (m *Meetings) Delete(ctx context.Context, places []meeting.Place) error {
 	return deleting.Wait()
 }
 
-// Behind says whether captures wait to be delivered for the first time that were stored before then.
-func (m *Meetings) Behind(ctx context.Context, then time.Time) (bool, error) {
-	return m.backlog.isBefore(ctx, then)
+// Behind says whether captures of a network wait to be delivered for the first time that were stored before then.
+func (m *Meetings) Behind(ctx context.Context, network string, then time.Time) (bool, error) {
+	return m.backlog.isBefore(ctx, network, then)
 }

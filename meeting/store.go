@@ -50,8 +50,8 @@ type Store interface {
 	Fetch(ctx context.Context, places []Place) ([]*Message, error)
 	// Delete takes captures off the stream; those that are gone, or are others, are left alone.
 	Delete(ctx context.Context, places []Place) error
-	// Behind says whether captures wait to be delivered for the first time that were stored before then.
-	Behind(ctx context.Context, then time.Time) (bool, error)
+	// Behind says whether captures of a network wait to be delivered for the first time that were stored before then.
+	Behind(ctx context.Context, network string, then time.Time) (bool, error)
 
 	// Hear notes that a station was heard. It does not wait, and what fails is tried again with the next capture.
 	Hear(network string, frequency float64, station string)

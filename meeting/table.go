@@ -105,7 +105,7 @@ func (t *Table) attempt(ctx context.Context, a *Arrival, rules Rules, keys []Key
 	}
 	f := &events[rules.choose(&a.Capture, events)]
 	v := t.view(a, rules, f, now)
-	v.behind = func() (bool, error) { return t.store.Behind(ctx, time.Unix(0, v.windowEnd(f.open))) }
+	v.behind = func() (bool, error) { return t.store.Behind(ctx, a.Network, time.Unix(0, v.windowEnd(f.open))) }
 	t.store.Hear(a.Network, a.Frequency, a.Capture.Station)
 	d, err := v.decide()
 	if err != nil {

@@ -52,7 +52,7 @@ func (s *site) testMeetings(t *testing.T, c *jetstream.Conn) {
 	}
 
 	publish(t, s.connect(t, "HB9ODP.nk", "_INBOX_dcf.HB9ODP"), "captures.dcf.HB9ODP")
-	if _, err := m.Behind(within(t), time.Now().Add(time.Hour)); err != nil { // whether the source took it already
+	if _, err := m.Behind(within(t), "dcf", time.Now().Add(time.Hour)); err != nil { // whether the source took it already
 		t.Error(err)
 	}
 	look, err := c.Recent(within(t), topology.Captures.Name, 1)

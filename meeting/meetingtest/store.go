@@ -204,7 +204,7 @@ func (s *Store) Delete(ctx context.Context, places []meeting.Place) error {
 }
 
 // Behind answers as IsBehind does.
-func (s *Store) Behind(ctx context.Context, then time.Time) (bool, error) {
+func (s *Store) Behind(ctx context.Context, _ string, then time.Time) (bool, error) {
 	if err := s.enter(ctx, "behind"); err != nil {
 		return false, err
 	}
