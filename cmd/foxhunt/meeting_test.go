@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"encoding/binary"
 	"maps"
 	"math"
 	"net/http"
@@ -89,6 +91,67 @@ func TestRosterIsWaitedFor(t *testing.T) {
 	ids := h.publishParts(t, "demo", alone)
 	checkMet(t, "a roster", h.nextFix(t), "", ids, truth)
 	h.waitUntilEmpty(t)
+}
+
+// TestImpossiblePlaces: a place that cannot be is that station's own fault, on its own subject, and the others have their fix. Stations
+// at one place are none, unless all stand there, and one that is far off is the model's to leave out.
+func TestImpossiblePlaces(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.startWorker(t, "--window", "500ms", "--min-receivers", "3")
+	publish := func(event string, seed uint64, move func(r []messages.Receiver)) {
+		capture, _ := simulated(t, 0, seed)
+		move(capture.Receivers)
+		h.publishParts(t, "demo", parts(capture, event))
+	}
+	to := func(r *messages.Receiver, from messages.Receiver) {
+		r.Latitude, r.Longitude, r.Altitude = from.Latitude, from.Longitude, from.Altitude
+	}
+	for event, move := range map[string]func(r []messages.Receiver){
+		"two at one place": func(r []messages.Receiver) { to(&r[3], r[0]) },
+		"three at one":     func(r []messages.Receiver) { to(&r[3], r[0]); to(&r[2], r[0]) },
+		"one far off":      func(r []messages.Receiver) { r[3].Latitude, r[3].Longitude = -r[3].Latitude, r[3].Longitude-180 },
+	} {
+		publish(event, 1, move)
+		if fix := h.nextFix(t); fix.Event != event || len(fix.Receivers) != 4 {
+			t.Errorf("%s: a fix of %q with %d receivers", event, fix.Event, len(fix.Receivers))
+		}
+	}
+
+	capture, _ := simulated(t, 0, 2)
+	alone := parts(capture, "one nowhere")
+	last := alone[capture.Receivers[3].Station]
+	delete(alone, last.Receivers[0].Station)
+	h.publish(t, captureSubject("demo", last.Receivers[0].Station), atLatitude(t, encode(t, last), last.Receivers[0].Latitude, 91))
+	h.publishParts(t, "demo", alone)
+	if letter := h.nextDead(t); letter.Reason != "bad_position" || letter.Subject != captureSubject("demo", last.Receivers[0].Station) {
+		t.Errorf("a place that cannot be: %s of %s", letter.Reason, letter.Subject)
+	}
+	if fix := h.nextFix(t); fix.Event != "one nowhere" || len(fix.Receivers) != 3 {
+		t.Errorf("beside it there is a fix of %q with %d receivers", fix.Event, len(fix.Receivers))
+	}
+
+	publish("all at one place", 3, func(r []messages.Receiver) {
+		for i := range r {
+			to(&r[i], r[0])
+		}
+	})
+	for range 4 { // at once, and not when each comes back
+		if letter := h.nextDead(t); letter.Reason != "no_baseline" {
+			t.Errorf("all at one place: %s %s", letter.Reason, letter.Sentence)
+		}
+	}
+	h.waitUntilEmpty(t)
+}
+
+// atLatitude writes another latitude into a capture that is encoded: what may not be is not encoded.
+func atLatitude(t *testing.T, data []byte, latitude, other float64) []byte {
+	t.Helper()
+	was, is := binary.BigEndian.AppendUint64(nil, math.Float64bits(latitude)), binary.BigEndian.AppendUint64(nil, math.Float64bits(other))
+	if bytes.Count(data, was) != 1 {
+		t.Fatal("the capture's latitude is not to be found")
+	}
+	return bytes.Replace(data, was, is, 1)
 }
 
 func checkMet(t *testing.T, name string, fix *messages.Fix, event string, ids map[string]string, truth *messages.Truth) {
