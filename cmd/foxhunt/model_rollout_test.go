@@ -19,7 +19,7 @@ import (
 	"foxhunt/jetstream"
 	"foxhunt/jetstream/jetstreamtest"
 	"foxhunt/model/graph"
-	"foxhunt/model/grid"
+	"foxhunt/model/modeltest"
 	"foxhunt/model/registry"
 	"foxhunt/rollout"
 )
@@ -69,11 +69,12 @@ func (f *fleet) refused(t testing.TB, want string, args ...string) {
 	}
 }
 
-// write makes an ONNX file of so many bytes and a few more.
+// write makes an ONNX file of so many bytes and a few more, or, of 0, a model that may serve: a small one, as every command that
+// puts it into the plan tries it first.
 func (f *fleet) write(t testing.TB, name string, size int) string {
 	t.Helper()
 	path := filepath.Join(f.dir, name)
-	data := grid.File()
+	data := modeltest.Small(t, "net", modeltest.Sound)
 	if size > 0 {
 		data = paddedModel(t, size)
 	}
@@ -242,7 +243,7 @@ func TestModelRolloutInAFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "rollout.json")
 	model := filepath.Join(t.TempDir(), "net.onnx")
-	if err := os.WriteFile(model, grid.File(), 0o600); err != nil {
+	if err := os.WriteFile(model, modeltest.Small(t, "net", modeltest.Sound), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run := func(args ...string) string {
