@@ -25,8 +25,8 @@ type ReceiverState struct {
 	Sequence                 float64
 	Put, Sent, Failed        float64
 	TooOld, NoRoom           float64
-	Unwritten, Refused       float64
-	Damaged                  float64
+	Unwritten, Unfit         float64
+	Refused, Damaged         float64
 	Asked                    RequestCounts
 }
 
@@ -105,6 +105,7 @@ func spoolValues() []receiverValue {
 		"age":       func(s *ReceiverState) float64 { return s.TooOld },
 		"room":      func(s *ReceiverState) float64 { return s.NoRoom },
 		"unwritten": func(s *ReceiverState) float64 { return s.Unwritten },
+		"unfit":     func(s *ReceiverState) float64 { return s.Unfit },
 		"refused":   func(s *ReceiverState) float64 { return s.Refused },
 		"damaged":   func(s *ReceiverState) float64 { return s.Damaged },
 	})...)

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +104,107 @@ func TestStationPlaceOfRecordings(t *testing.T) {
 	}
 	if _, err := (&placeOptions{given: flags()}).find([]*station.Recording{unplaced}); err == nil || !strings.Contains(err.Error(), "where is A?") {
 		t.Errorf("no place: %v", err)
+	}
+}
+
+// liveProcess is a station at standard input, into which nothing is written; it has no connection to NATS.
+func liveProcess(t *testing.T) *stationProcess {
+	t.Helper()
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &stationOptions{}
+	set := pflag.NewFlagSet("station", pflag.ContinueOnError)
+	o.register(set)
+	if err := set.Parse([]string{"--network", "test", "--id", "A", "--lat", "45", "--lon", "7", "--stdin", "cu8", "--freq", "77500", "--rate", "10e3", "--spool", t.TempDir()}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := o.process(nil, in, quietLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.close(); in.Close(); out.Close() })
+	return p
+}
+
+// smallCapture is one of station A.
+func smallCapture() *messages.Capture {
+	return &messages.Capture{Version: messages.CaptureVersion, Frequency: 77500, Receivers: []messages.Receiver{{
+		Station: "A", Latitude: 45, Longitude: 7, StartTime: stationZero.UnixNano(), SampleRate: 10e3, Format: messages.CU8, IQ: make([]byte, 200)}}}
+}
+
+// A live station whose samples have ended does not wait for ever for a NATS that is away, and says what waits.
+func TestStationLingers(t *testing.T) {
+	t.Parallel()
+	p := liveProcess(t)
+	if p.linger != lingers {
+		t.Errorf("a station lingers for %v", p.linger)
+	}
+	if _, err := p.spool.Put(smallCapture()); err != nil {
+		t.Fatal(err)
+	}
+	p.linger = 10 * time.Millisecond
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- p.finish(ctx, ctx) }()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.HasPrefix(err.Error(), "1 captures wait in ") || !strings.HasSuffix(err.Error(), "there is no connection to NATS") || ctx.Err() != nil {
+			t.Errorf("the station ends with %v", err)
+		}
+	case <-time.After(2 * patience):
+		t.Error("the station does not end")
+	}
+}
+
+// A capture that is cut when the station is to stop goes to the disk if there is a place for it.
+func TestStationHandsTheLast(t *testing.T) {
+	t.Parallel()
+	p := liveProcess(t)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	for range 25 { // a choice by chance would show
+		for range waitingCaptures {
+			if !p.hand(ctx, smallCapture()) {
+				t.Fatal("a capture was given up")
+			}
+		}
+		if p.hand(ctx, smallCapture()) {
+			t.Fatal("more captures wait than may")
+		}
+		for range waitingCaptures {
+			<-p.cut
+		}
+	}
+}
+
+// Captures of samples that are no numbers are an error in the end, and not clipping.
+func TestStationNoNumbers(t *testing.T) {
+	t.Parallel()
+	nan := []byte{0, 0, 0xc0, 0x7f, 0, 0, 0xc0, 0x7f}
+	path := filepath.Join(t.TempDir(), "a.raw")
+	if err := os.WriteFile(path, bytes.Repeat(nan, 30_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := &stationOptions{}
+	set := pflag.NewFlagSet("station", pflag.ContinueOnError)
+	o.register(set)
+	if err := set.Parse([]string{"--network", "test", "--id", "A", "--lat", "45", "--lon", "7", "--format", "cf32_le", "--freq", "77500", "--rate", "10e3",
+		"--t0", stationZero.Format(time.RFC3339Nano), "--spool", t.TempDir(), "--every", "1s", "--length", "100ms", "--nats", "nats://127.0.0.1:1", path}); err != nil {
+		t.Fatal(err)
+	}
+	p, err := o.process(set.Args(), nil, quietLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	if err := p.run(t.Context()); err == nil || !strings.Contains(err.Error(), "and 3 are such as nobody takes") {
+		t.Errorf("the station ends with %v", err)
+	}
+	if s := p.snapshot(); s.Receiver.Clipped != 0 || s.Spool.Unfit != 3 || p.state().Unfit != 3 {
+		t.Errorf("the status page says %g clipped, %d that nobody takes", s.Receiver.Clipped, s.Spool.Unfit)
 	}
 }
 

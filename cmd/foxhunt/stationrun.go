@@ -31,14 +31,18 @@ type stationProcess struct {
 	status   stationStatus
 	log      *slog.Logger
 
-	cut  chan *messages.Capture         // to the spool, closed when no more will come
-	conn atomic.Pointer[jetstream.Conn] // nil until NATS answers
+	cut    chan *messages.Capture         // to the spool, closed when no more will come
+	linger time.Duration                  // for which a live station whose samples have ended goes on sending
+	conn   atomic.Pointer[jetstream.Conn] // nil until NATS answers
 
 	asked atomic.Pointer[askedRequests] // nil while no requests are heard
 }
 
 // waitingCaptures are those that wait to be written to the disk: what comes beyond holds up the receiver.
 const waitingCaptures = 4
+
+// lingers is enough for the last captures of a link that works.
+const lingers = 10 * time.Second
 
 // run is the command.
 func (o *stationOptions) run(ctx context.Context, args []string, in io.Reader, log *slog.Logger) error {
@@ -57,7 +61,7 @@ func (o *stationOptions) run(ctx context.Context, args []string, in io.Reader, l
 
 // process makes all that needs no network, so that what makes no sense is said at once.
 func (o *stationOptions) process(args []string, in io.Reader, log *slog.Logger) (*stationProcess, error) {
-	p := &stationProcess{o: o, log: log, cut: make(chan *messages.Capture, waitingCaptures)}
+	p := &stationProcess{o: o, log: log, cut: make(chan *messages.Capture, waitingCaptures), linger: lingers}
 	if o.network == "" {
 		return nil, errors.New("network is missing; want for example --network dcf")
 	}
@@ -155,13 +159,26 @@ func (p *stationProcess) receive(ctx context.Context) error {
 			if p.receiver.Info().Live() {
 				p.clock.state(c)
 			}
-			select {
-			case p.cut <- c:
-			case <-ctx.Done():
-				p.log.Warn("a capture was cut and is given up, as the disk is behind and the station is to stop")
+			if !p.hand(ctx, c) {
 				return nil
 			}
 		}
+	}
+}
+
+// hand hands a capture to the disk; ok is false where ctx ended and there is no place for it.
+func (p *stationProcess) hand(ctx context.Context, c *messages.Capture) (ok bool) {
+	select {
+	case p.cut <- c: // whether ctx ended or not
+		return true
+	default:
+	}
+	select {
+	case p.cut <- c:
+		return true
+	case <-ctx.Done():
+		p.log.Warn("a capture was cut and is given up, as the disk is behind and the station is to stop")
+		return false
 	}
 }
 
@@ -193,29 +210,45 @@ func (p *stationProcess) keep(ctx context.Context) {
 	}
 }
 
-// finish waits, when the samples have ended, until all is published, or until the server has said that it takes nothing. A station that
-// is stopped ends with what waits on the disk.
+// finish waits, when the samples have ended, until all is published, or until the server has said that it takes nothing. After a live
+// source it waits for as long as it lingers only: whoever starts the station and its source again is waiting, too. A station that is
+// stopped ends with what waits on the disk.
 func (p *stationProcess) finish(ctx, working context.Context) error {
 	if ctx.Err() == nil && working.Err() == nil {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(working, cancel)()
+		if p.receiver.Info().Live() {
+			defer time.AfterFunc(p.linger, cancel).Stop()
+		}
 		_ = p.spool.Drain(ctx) // what its error means is said below
 	}
 	stats, made := p.spool.Stats(), p.cutter.Captures()
 	p.log.Info("the station ends", "scheduled", made.Scheduled, "triggered", made.Triggered, "requested", made.Requested,
 		"missed", made.Missed, "published", stats.Sent, "waiting", stats.Waiting+stats.InFlight)
 	switch waiting := stats.Waiting + stats.InFlight; {
-	case stats.Refused+stats.Unwritten > 0:
-		return fmt.Errorf("%d captures could not be published, and %d not be written; the log says why", stats.Refused, stats.Unwritten)
+	case stats.Refused+stats.Unwritten+stats.Unfit > 0:
+		return fmt.Errorf("%d captures could not be published, %d not be written, and %d are such as nobody takes; the log says why",
+			stats.Refused, stats.Unwritten, stats.Unfit)
 	case waiting > 0 && (ctx.Err() == nil || !p.receiver.Info().Live()):
-		return fmt.Errorf("%d captures wait in %s, and are sent when this station starts there again: %s", waiting, p.o.spool.Dir, printable(stats.LastError))
+		return fmt.Errorf("%d captures wait in %s, and are sent when this station starts there again: %s", waiting, p.o.spool.Dir, p.whyWaiting(stats))
 	case ctx.Err() == nil && working.Err() == nil && p.cutter.Meter().Read().Samples == 0:
 		return fmt.Errorf("no samples came from %s, which has ended; what does the program say that writes them?", p.receiver.Info().Name)
 	case made == (cutter.Captures{}) && !p.receiver.Info().Live():
 		return errors.New("the recordings hold no whole capture: see --every and --length")
 	}
 	return nil
+}
+
+// whyWaiting says why captures wait.
+func (p *stationProcess) whyWaiting(stats spool.Stats) string {
+	switch {
+	case stats.LastError != "":
+		return printable(stats.LastError)
+	case !p.connected():
+		return "there is no connection to NATS"
+	}
+	return "there was no time to send them"
 }
 
 // send connects to NATS, whenever that answers, and publishes what is spooled until ctx ends.

@@ -116,7 +116,8 @@ func (p *stationProcess) state() metrics.ReceiverState {
 		Scheduled: float64(made.Scheduled), Triggered: float64(made.Triggered), Requested: float64(made.Requested), Missed: float64(made.Missed),
 		Waiting: float64(st.Waiting), InFlight: float64(st.InFlight), Aside: float64(st.Aside), Bytes: float64(st.Bytes),
 		MaxBytes: float64(st.MaxBytes), Sequence: float64(st.Sequence), Put: float64(st.Put), Sent: float64(st.Sent), Failed: float64(st.Failed),
-		TooOld: float64(st.TooOld), NoRoom: float64(st.NoRoom), Unwritten: float64(st.Unwritten), Refused: float64(st.Refused), Damaged: float64(st.Damaged),
+		TooOld: float64(st.TooOld), NoRoom: float64(st.NoRoom), Unwritten: float64(st.Unwritten), Unfit: float64(st.Unfit),
+		Refused: float64(st.Refused), Damaged: float64(st.Damaged),
 		Asked: p.asked.Load().counts(),
 	}
 	if !st.Oldest.IsZero() {

@@ -262,7 +262,7 @@ func TestUnfit(t *testing.T) {
 		"time_differences": {func(f *Facts) { f.Samples.Sigma = 10e6 }, "no, off by about 3,000 km: the samples' times are known to ±10ms"},
 		"clock":            {func(f *Facts) { f.Clock = clock.Reading{Sigma: clock.Unknown, Source: clock.SourceUnknown} }, "nothing keeps this machine's clock in time"},
 		"rate":             {func(f *Facts) { f.Samples.Rate *= 1.01 }, "measured +10003.0 ppm"},
-		"lost":             {func(f *Facts) { f.Samples.Lost, f.Samples.Gaps = 100_000, 3 }, "100000 samples in 3 gaps, 21 %"},
+		"lost":             {func(f *Facts) { f.Samples.Lost, f.Samples.Gaps = 100_000, 3 }, "100000 samples in 3 gaps, 20.7 %"},
 		"level":            {func(f *Facts) { f.Samples.Level = silence }, "silence: nothing is heard"},
 	} {
 		facts := good(t)

@@ -110,7 +110,7 @@ func (f *Facts) lost() Finding {
 		if float64(s.Lost) > mostLost*float64(s.Count+s.Lost) {
 			verdict = Unfit
 		}
-		return Finding{"lost", verdict, fmt.Sprintf("%d samples in %d gaps, %.2g %%", s.Lost, s.Gaps, 100*float64(s.Lost)/float64(s.Count+s.Lost)),
+		return Finding{"lost", verdict, fmt.Sprintf("%d samples in %d gaps, %.3g %%", s.Lost, s.Gaps, 100*float64(s.Lost)/float64(s.Count+s.Lost)),
 			"no capture spans a gap; take fewer samples a second (--rate), another USB port, or a machine that is less busy"}
 	}
 	return Finding{Code: "lost", Verdict: OK, Text: fmt.Sprintf("none of %d samples", s.Count)}

@@ -60,17 +60,18 @@ func measureCI16(iq []byte) span {
 	return span{samples: len(iq) / 4, power: sum / (32768 * 32768), clips: clips}
 }
 
-// measureCF32 leaves out what is no number: captures with such samples are refused by who reads them.
+// measureCF32 leaves out what is no sample by what captures may hold: a capture with one is none, and that is no clipping.
 func measureCF32(iq []byte) span {
 	var sum float64
 	clips := 0
 	for i := 0; i+7 < len(iq); i += 8 {
 		both := binary.LittleEndian.Uint64(iq[i:])
 		a, b := float64(math.Float32frombits(uint32(both))), float64(math.Float32frombits(uint32(both>>32)))
-		if power := a*a + b*b; power <= 2*messages.MaxSample*messages.MaxSample {
-			sum += power
+		if !(math.Abs(a) <= messages.MaxSample && math.Abs(b) <= messages.MaxSample) {
+			continue
 		}
-		if !(math.Abs(a) < 1 && math.Abs(b) < 1) {
+		sum += a*a + b*b
+		if math.Abs(a) >= 1 || math.Abs(b) >= 1 {
 			clips++
 		}
 	}

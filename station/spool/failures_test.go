@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"foxhunt/messages"
 	"foxhunt/station/spool"
 )
 
@@ -147,6 +148,24 @@ func TestInFlight(t *testing.T) {
 	stop()
 	if st := s.Stats(); st.InFlight != 0 || st.Waiting != 20 || st.Failed != 0 {
 		t.Errorf("statistics %+v after the end; want 20 that wait and no failure", st)
+	}
+}
+
+// What no reader takes is counted, takes no number and is not kept.
+func TestUnfit(t *testing.T) {
+	t.Parallel()
+	s := open(t, options(t.TempDir()))
+	bad := capture(10)
+	bad.Receivers[0].Format, bad.Receivers[0].IQ = messages.CF32, []byte{0, 0, 0xc0, 0x7f, 0, 0, 0, 0} // NaN
+	var refusal *messages.Refusal
+	if _, err := s.Put(bad); !errors.As(err, &refusal) || refusal.Code != messages.CodeBadSamples {
+		t.Errorf("samples that are no numbers: %v", err)
+	}
+	if item := put(t, s, capture(10)); item.Sequence != 1 {
+		t.Errorf("the next has number %d", item.Sequence)
+	}
+	if st := s.Stats(); st.Unfit != 1 || st.Waiting != 1 || st.Put != 1 || st.Unwritten != 0 {
+		t.Errorf("statistics %+v; want one that nobody takes, and one that waits", st)
 	}
 }
 

@@ -93,6 +93,7 @@ func (s *Spool) Put(c *messages.Capture) (Item, error) {
 	}
 	data, err := c.Encode(nil)
 	if err != nil {
+		s.count(&s.stats.Unfit)
 		return Item{}, err
 	}
 	s.putting.Lock()
@@ -108,7 +109,7 @@ func (s *Spool) Put(c *messages.Capture) (Item, error) {
 	}
 	s.next++
 	if err := s.folder.write(e.name(), file); err != nil {
-		s.failedPut()
+		s.count(&s.stats.Unwritten)
 		return Item{}, fail(CodeWrite, err, "capture %d could not be spooled and is lost: %v", item.Sequence, err)
 	}
 	s.add(e)
@@ -123,10 +124,11 @@ func (s *Spool) makeRoom(size int64) (closed bool) {
 	return s.closed
 }
 
-func (s *Spool) failedPut() {
+// count counts a capture in one of the statistics.
+func (s *Spool) count(n *uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stats.Unwritten++
+	*n++
 }
 
 // add takes up a capture that is on the disk.

@@ -21,6 +21,7 @@ type Stats struct {
 	TooOld    uint64 `json:"too_old"`   // dropped for their age
 	NoRoom    uint64 `json:"no_room"`   // dropped for want of room
 	Unwritten uint64 `json:"unwritten"` // lost, as the disk did not take them
+	Unfit     uint64 `json:"unfit"`     // lost, as nobody takes such a capture; they have no number
 	Refused   uint64 `json:"refused"`   // set aside, as the server never takes them
 	Damaged   uint64 `json:"damaged"`   // set aside, as their files are not what was written, or gone
 

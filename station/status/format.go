@@ -37,7 +37,7 @@ func size(bytes int64) string {
 	return fmt.Sprintf("%d B", bytes)
 }
 
-func percent(share float64) string { return fmt.Sprintf("%.2g %%", 100*share) }
+func percent(share float64) string { return fmt.Sprintf("%.3g %%", 100*share) }
 
 // hertz keeps all digits that matter: of a rate they tell how far off an oscillator is.
 func hertz(x float64) string {

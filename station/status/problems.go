@@ -35,6 +35,7 @@ func problems(s *Snapshot) []string {
 	say(float64(sp.Bytes) > fullShare*float64(sp.MaxBytes), "The spool is nearly full: at %s its oldest captures are dropped.", size(sp.MaxBytes))
 	say(sp.TooOld+sp.NoRoom > 0, "%d captures were dropped: they waited for too long, or there was no room for them.", sp.TooOld+sp.NoRoom)
 	say(sp.Unwritten > 0, "%d captures could not be written to the disk and are lost. Is it full?", sp.Unwritten)
+	say(sp.Unfit > 0, "%d captures are lost, as nobody takes what they say; the log says what that is.", sp.Unfit)
 	say(sp.Refused+sp.Damaged > 0, "%d captures were set aside; the reasons stand in the spool's folder.", sp.Refused+sp.Damaged)
 	if c := s.Clock; c != nil {
 		say(!c.Synchronized, "Nothing keeps this machine's clock in time. Install chrony.")

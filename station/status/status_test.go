@@ -118,6 +118,8 @@ func TestProblems(t *testing.T) {
 		"The spool is nearly full: at 1 GiB":              func(s *status.Snapshot) { s.Spool.Bytes = 900 << 20 },
 		"3 captures were dropped":                         func(s *status.Snapshot) { s.Spool.TooOld, s.Spool.NoRoom = 1, 2 },
 		"4 captures could not be written":                 func(s *status.Snapshot) { s.Spool.Unwritten = 4 },
+		"6 captures are lost, as nobody takes":            func(s *status.Snapshot) { s.Spool.Unfit = 6 },
+		"The receiver clips: 100 % of the samples":        func(s *status.Snapshot) { s.Receiver.Clipped = 1 },
 		"5 captures were set aside":                       func(s *status.Snapshot) { s.Spool.Refused, s.Spool.Damaged = 2, 3 },
 		"Nothing keeps this machine&#39;s clock in time.": func(s *status.Snapshot) { s.Clock.Synchronized = false },
 		"This machine&#39;s clock is good to 50 ms only":  func(s *status.Snapshot) { s.Clock.Sigma = 50 * time.Millisecond },
