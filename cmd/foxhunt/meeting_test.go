@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"foxhunt/geo"
+	"foxhunt/jetstream"
 	"foxhunt/messages"
 )
 
@@ -91,6 +92,38 @@ func TestRosterIsWaitedFor(t *testing.T) {
 	ids := h.publishParts(t, "demo", alone)
 	checkMet(t, "a roster", h.nextFix(t), "", ids, truth)
 	h.waitUntilEmpty(t)
+}
+
+// TestLettersAtOnce: the captures of an event that is refused are dead letters when the window ends, whenever the server would have
+// delivered those of which nobody says anything again; and no worker is taken to have any in hand.
+func TestLettersAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	flags := []string{"--window", "500ms", "--min-receivers", "4", "--ack-wait", "1h"}
+	h.startWorker(t, flags...)
+	h.startWorker(t, flags...)
+	capture, _ := simulated(t, 0, 1)
+	alone := parts(capture, "few")
+	delete(alone, stationsOf(alone)[0])
+	h.publishParts(t, "demo", alone)
+	subjects := map[string]int{}
+	for range alone {
+		letter := h.nextDead(t)
+		if subjects[letter.Subject]++; letter.Reason != "too_few_receivers" || subjects[letter.Subject] > 1 {
+			t.Errorf("%s: %s %s", letter.Subject, letter.Reason, letter.Sentence)
+		}
+	}
+	h.waitUntilEmpty(t)
+	waitFor(t, "none in flight", func() bool {
+		lag, err := h.conn.Lag(t.Context(), jetstream.DefaultTopology(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lag.InFlight == 0 && lag.Dead == 0
+	})
+	if n := h.stored(t, jetstream.StreamDead); n != len(alone) {
+		t.Errorf("%d dead letters of %d captures", n, len(alone))
+	}
 }
 
 // TestImpossiblePlaces: a place that cannot be is that station's own fault, on its own subject, and the others have their fix. Stations
