@@ -168,23 +168,23 @@ func (d *Delivery) nak(reply string, delay time.Duration) error {
 
 // Wait gives the capture back, to be delivered again after delay, because something is awaited that is no failure. Of many
 // captures it is far cheaper and more punctual than Nak, see waiting. If this process dies the capture comes again sooner or later
-// than that: after AckWait. One that was taken out of turn comes in its turn.
+// than that: after AckWait; and so does one whose delay is little less. One that was taken out of turn comes in its turn.
 func (d *Delivery) Wait(delay time.Duration) error {
 	s := d.source
 	if delay > s.AckWait() {
 		return d.Nak(delay)
 	}
-	if delay > s.AckWait()/2 { // too long to be sure that the server does not bring it before
-		err := d.InProgress()
-		if d.settle() == "" {
-			s.claims.decline(d.key())
-		}
-		return err
+	var err error
+	if delay > s.AckWait()/2 { // the server is not to bring it before
+		err = d.InProgress()
 	}
 	reply := d.settle()
 	if reply == "" {
 		s.claims.decline(d.key())
-		return nil
+		return err
+	}
+	if err != nil || delay > s.AckWait()/6*5 {
+		return err
 	}
 	light := &Delivery{Subject: d.Subject, source: s} // without the data
 	s.waiting.add(delay, func(left time.Duration) {

@@ -47,11 +47,29 @@ func TestWait(t *testing.T) {
 	waitFor(t, "nothing waiting", func() bool { return s.Stats().Waiting == 0 })
 }
 
+// TestWhoWakesWhatWaits: this process, unless the server does so at about that time.
+func TestWhoWakesWhatWaits(t *testing.T) {
+	t.Parallel()
+	_, _, s := waitingSource(t, 30*time.Second, 4)
+	for delay, waiting := range map[time.Duration]int{10 * time.Second: 1, 24 * time.Second: 1, 28 * time.Second: 0, 40 * time.Second: 0} {
+		before := s.Stats().Waiting
+		if err := next(t, s).Wait(delay); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Stats().Waiting - before; got != waiting {
+			t.Errorf("of those that wait for %v %d wait in this process; want %d", delay, got, waiting)
+		}
+	}
+	if stats := s.Stats(); stats.HeldBytes != 0 {
+		t.Errorf("captures that wait hold %d bytes", stats.HeldBytes)
+	}
+}
+
 // TestWaitOfADeadWorker has captures come again whose worker is gone, and those that wait for longer than AckWait.
 func TestWaitOfADeadWorker(t *testing.T) {
 	t.Parallel()
-	server, c, s := waitingSource(t, time.Second, 3)
-	for _, delay := range []time.Duration{400 * time.Millisecond, 900 * time.Millisecond, 1100 * time.Millisecond} {
+	server, c, s := waitingSource(t, time.Second, 4)
+	for _, delay := range []time.Duration{400 * time.Millisecond, 700 * time.Millisecond, 900 * time.Millisecond, 1100 * time.Millisecond} {
 		if err := next(t, s).Wait(delay); err != nil {
 			t.Fatal(err)
 		}
@@ -59,8 +77,8 @@ func TestWaitOfADeadWorker(t *testing.T) {
 	c.Close() // as if it were killed: the timer says nothing any more
 	topo := jetstream.DefaultTopology()
 	topo.Workers.AckWait = time.Second
-	other := newSource(t, connect(t, jetstream.Options{URL: server.ClientURL()}), topo, jetstream.SourceOptions{Concurrency: 3})
-	for range 3 {
+	other := newSource(t, connect(t, jetstream.Options{URL: server.ClientURL()}), topo, jetstream.SourceOptions{Concurrency: 4})
+	for range 4 {
 		d := next(t, other)
 		if d.NumDelivered() != 2 {
 			t.Errorf("delivery %d; want the second", d.NumDelivered())

@@ -183,8 +183,8 @@ func (v *view) whileOpen(e *Entry) (Decision, error) {
 	if v.complete(joined) {
 		return v.close(joined, false), nil
 	}
-	// Only in case the one that began the event does not come back.
-	return Decision{Action: Wait, Delay: max(0, v.left(e)) + v.ackWait/2, write: joined}, nil
+	// Only in case the one that began the event does not come back; after AckWait it comes by itself.
+	return Decision{Action: Wait, Delay: max(v.left(e)+v.ackWait/2, v.ackWait), write: joined}, nil
 }
 
 func (e *Entry) bytes() (sum int) {

@@ -61,14 +61,17 @@ func TestDecide(t *testing.T) {
 		ends   bool
 	}{
 		"the first opens":            {aView(a, nil), Wait, "", 5 * time.Second, Open, false},
-		"another joins, as a backup": {aView(d, func(v *view) { v.open = anEntry(Open, 2) }), Wait, "", 19 * time.Second, Open, false},
+		"another joins, as a backup": {aView(d, func(v *view) { v.open = anEntry(Open, 2) }), Wait, "", 30 * time.Second, Open, false},
+		"and with a wide window": {aView(d, func(v *view) {
+			v.open, v.rules.Window = anEntry(Open, 2), 20*time.Second
+		}), Wait, "", 34 * time.Second, Open, false},
 		"the last of the roster closes": {aView(d, func(v *view) {
 			v.open, v.awaited = anEntry(Open, 3), []string{"A", "B", "C", "D"}
 		}), Work, "", 0, Closed, false},
 		"as many as the model takes close": {aView(d, func(v *view) { v.open, v.most = anEntry(Open, 3), 4 }), Work, "", 0, Closed, false},
 		"too few are known, so all wait": {aView(d, func(v *view) {
 			v.open, v.awaited = anEntry(Open, 3), []string{"A", "D"}
-		}), Wait, "", 19 * time.Second, Open, false},
+		}), Wait, "", 30 * time.Second, Open, false},
 		"one comes back early": {aView(a, func(v *view) { v.open, v.deliveries = anEntry(Open, 3), 2 }), Wait, "", 4 * time.Second, "", false},
 		"the window has passed": {aView(a, func(v *view) {
 			v.open, v.deliveries, v.now = anEntry(Open, 3), 2, noon+5*second
@@ -97,7 +100,7 @@ func TestDecide(t *testing.T) {
 		"the same station, done":     {aView(other(a), func(v *view) { v.ended = anEntry(Done, 3) }), Bury, CodeRepeatedStation, 0, "", false},
 		"another frequency": {aView(d, func(v *view) {
 			v.open, v.frequency, v.awaited = anEntry(Open, 2), 146e6, []string{"A", "B", "D"}
-		}), Wait, "", 19 * time.Second, Open, false},
+		}), Wait, "", 30 * time.Second, Open, false},
 		"the last is on another frequency": {aView(d, func(v *view) {
 			v.open, v.frequency, v.awaited = anEntry(Open, 3), 146e6, []string{"A", "B", "C", "D"}
 		}), Work, "", 0, Closed, false},
@@ -107,7 +110,7 @@ func TestDecide(t *testing.T) {
 		}), Bury, CodeTooFew, 0, Refused, true},
 		"as many as the model takes, one of no use": {aView(d, func(v *view) {
 			v.open, v.frequency, v.most = anEntry(Open, 2), 146e6, 3
-		}), Wait, "", 19 * time.Second, Open, false},
+		}), Wait, "", 30 * time.Second, Open, false},
 		"the first was too early": {aView(a, func(v *view) {
 			v.open, v.deliveries, v.now = anEntry(Open, 2), 2, noon+5*second
 			v.open.Members[1].Stored = noon + 4*second
@@ -123,7 +126,7 @@ func TestDecide(t *testing.T) {
 		"the server's clock was set back": {aView(a, func(v *view) {
 			v.open, v.deliveries, v.now = anEntry(Open, 3), 2, noon-3600*second
 		}), Wait, "", 5 * time.Second, "", false},
-		"set back, and joined": {aView(d, func(v *view) { v.open, v.now = anEntry(Open, 2), noon-3600*second }), Wait, "", 20 * time.Second, Open, false},
+		"set back, and joined": {aView(d, func(v *view) { v.open, v.now = anEntry(Open, 2), noon-3600*second }), Wait, "", 30 * time.Second, Open, false},
 		"set back, and for long": {aView(a, func(v *view) {
 			v.open, v.deliveries, v.now = anEntry(Open, 3), 12, noon-3600*second
 		}), Work, "", 0, Closed, false},
