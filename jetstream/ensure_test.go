@@ -322,6 +322,10 @@ func TestClusterShares(t *testing.T) {
 		urls = append(urls, s.ClientURL())
 	}
 	c := connect(t, jetstream.Options{URL: strings.Join(urls, ",")})
+	up := time.Now()
+	waitFor(t, "servers that tell each other of themselves no more than once a second, as they do when they have been up for some", func() bool {
+		return time.Since(up) > 4*time.Second
+	})
 	topo := jetstream.DefaultTopology().WithReplicas(3)
 	for range 2 {
 		if diffs, err := c.EnsureWhenReady(within(t, time.Minute), topo); err != nil || len(diffs) != 0 {
