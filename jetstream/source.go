@@ -108,6 +108,7 @@ func (c *Conn) NewSource(ctx context.Context, t Topology, o SourceOptions) (*Sou
 		s.log.Warn("there is no room to take captures out of turn, so that a station that floods the workers delays the others; allow more bytes (--prefetch-bytes)",
 			"bytes", o.MaxBytes, "least", 2*s.largest)
 	}
+	s.waiting.connected, s.waiting.patience = c.Connected, live.AckWait/2
 	s.claims = claims{conn: c, bucket: t.Claims.Bucket, stream: t.Captures.Name, worker: s.inbox}
 	if s.sub, err = c.nc.ChanSubscribe(s.inbox+".*", s.msgs); err != nil {
 		return nil, explain(s.inbox, err)

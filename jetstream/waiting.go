@@ -11,7 +11,13 @@ import (
 // many it comes to look seldom. With 200 a second, each to come again after 2 s, they were 0.3 s late in the median and 2 s at
 // the 99th percentile, with 1,000 a second 1 and 3.9 s, whatever else was due among them; here 1 ms in the median and less than 0.7 s
 // (go test ./jetstream -run '^$' -bench Waiting -benchtime 1x).
+//
+// Whose time comes while the connection is away is handed back when that is there again, unless so much of AckWait has passed that
+// the server may have given it to another worker, from which it would be taken.
 type waiting struct {
+	connected func() bool
+	patience  time.Duration // from when a capture began to wait
+
 	mu     sync.Mutex
 	closed bool
 	timers map[*waitingTimer]struct{}
@@ -20,6 +26,7 @@ type waiting struct {
 // waitingTimer is one capture that waits, without its data.
 type waitingTimer struct {
 	answer func(delay time.Duration) // hands it back to the server
+	since  time.Time
 	due    time.Time
 	timer  *time.Timer
 }
@@ -35,13 +42,28 @@ func (w *waiting) add(delay time.Duration, answer func(delay time.Duration)) {
 	if w.timers == nil {
 		w.timers = map[*waitingTimer]struct{}{}
 	}
-	t := &waitingTimer{answer: answer, due: time.Now().Add(delay)}
+	now := time.Now()
+	t := &waitingTimer{answer: answer, since: now, due: now.Add(delay)}
 	t.timer = time.AfterFunc(delay, func() {
-		if w.take(t) {
+		if !w.putOff(t) && w.take(t) {
 			answer(0)
 		}
 	})
 	w.timers[t] = struct{}{}
+}
+
+// putOff has a capture wait for the connection, and reports whether it does.
+func (w *waiting) putOff(t *waitingTimer) bool {
+	if w.connected() || time.Since(t.since) > w.patience {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, waits := w.timers[t]
+	if waits {
+		t.timer.Reset(jitter(downPause))
+	}
+	return waits
 }
 
 // take reports whether nobody else has dealt with the capture.
