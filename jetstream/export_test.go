@@ -89,3 +89,16 @@ func ClockOf(ask func(context.Context) (time.Time, error)) (now func(context.Con
 
 // FilterOf is what chooses those captures of a network that a filter chooses, if there can be any.
 func FilterOf(filter, network string) (string, bool) { return filterOf(filter, network) }
+
+// EachOpen looks through n open events, the calls of which do gets the numbers, and returns how many are left.
+func EachOpen(ctx context.Context, n int, do func(int64) error) (again func() (left int, err error)) {
+	var events []openEvent
+	for i := range n {
+		events = append(events, openEvent{opened: int64(i)})
+	}
+	return func() (int, error) {
+		var err error
+		events, err = eachOpen(ctx, events, func(_ context.Context, e openEvent) error { return do(e.opened) })
+		return len(events), err
+	}
+}

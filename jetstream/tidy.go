@@ -5,59 +5,74 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"foxhunt/meeting"
 )
 
-// tidyTime bounds one look through the open events.
-const tidyTime = time.Minute
+// openEvent is an open entry, as it was when it was looked for.
+type openEvent struct {
+	name     string // of its key
+	opened   int64
+	revision uint64
+}
 
 // keepTidy removes the open entries of events that ended, now and whenever the connection came back: a server that was killed
 // may forget a removal, see bucketEntries.remove.
 func (m *Meetings) keepTidy(ctx context.Context) {
-	done := uint64(0)
+	looked := uint64(0)
+	var left []openEvent
 	for first := true; first || sleep(ctx, time.Second); first = false {
-		now := m.conn.Reconnects() + 1
-		if now == done {
-			continue
+		var err error
+		if now := m.conn.Reconnects() + 1; now != looked {
+			var open []openEvent
+			if open, err = m.openEvents(ctx); err == nil {
+				looked, left = now, open
+			}
 		}
-		if err := m.tidy(ctx); err == nil {
-			done = now
-		} else if ctx.Err() == nil {
-			m.conn.log.Debug("open events could not be looked through, trying again", "error", err)
+		var failed error
+		left, failed = eachOpen(ctx, left, m.tidyEvent)
+		if err = errors.Join(err, failed); err != nil && ctx.Err() == nil {
+			m.conn.log.Debug("open events could not be looked through, going on", "left", len(left), "error", err)
 		}
 	}
 }
 
-// tidy removes the open entries of events that ended. Where their workers live and are just about to, nothing is lost by it.
-func (m *Meetings) tidy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, tidyTime)
-	defer cancel()
-	opened := map[string]int64{}
-	revisions := map[string]uint64{}
+// openEvents reads which events are open.
+func (m *Meetings) openEvents(ctx context.Context) (open []openEvent, err error) {
 	prefix := m.open.subject("")
-	_, err := m.conn.eachStored(ctx, m.open.stream(), bucketSubjects(m.open.bucket), mostOpen, func(s StreamMessage) {
+	_, err = m.conn.eachStored(ctx, m.open.stream(), bucketSubjects(m.open.bucket), mostOpen, func(s StreamMessage) {
 		if e, err := meeting.DecodeEntry(s.Data); err == nil {
-			key := s.Subject[len(prefix):]
-			opened[key], revisions[key] = e.Opened, s.Sequence
+			open = append(open, openEvent{s.Subject[len(prefix):], e.Opened, s.Sequence})
 		}
 	})
-	if err != nil {
-		return err
-	}
-	for name, at := range opened {
-		if err := m.tidyEvent(ctx, name, at, revisions[name]); err != nil {
-			return err
+	return open, err
+}
+
+// tidyTogether is how many open events are looked at together: of 50,000 one after another would take minutes.
+const tidyTogether = 16
+
+// eachOpen calls do for events, several at once, until one fails, and returns those that are left then.
+func eachOpen(ctx context.Context, events []openEvent, do func(context.Context, openEvent) error) (left []openEvent, err error) {
+	for ; len(events) > 0; events = events[min(tidyTogether, len(events)):] {
+		var round errgroup.Group
+		for _, e := range events[:min(tidyTogether, len(events))] {
+			round.Go(func() error { return do(ctx, e) })
+		}
+		if err := round.Wait(); err != nil {
+			return events, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // mostOpen bounds how many open events are looked through.
 const mostOpen = 100_000
 
-// tidyEvent removes an open entry if the event that was opened then has ended.
-func (m *Meetings) tidyEvent(ctx context.Context, name string, opened int64, revision uint64) error {
-	key, err := meeting.ParseKey(name)
+// tidyEvent removes an open entry if the event that was opened then has ended. Where its worker lives and is just about to, nothing
+// is lost by it.
+func (m *Meetings) tidyEvent(ctx context.Context, e openEvent) error {
+	key, err := meeting.ParseKey(e.name)
 	if err != nil {
 		return nil // nobody reads it
 	}
@@ -66,10 +81,10 @@ func (m *Meetings) tidyEvent(ctx context.Context, name string, opened int64, rev
 		return err
 	}
 	ended, err := meeting.DecodeEntry(value)
-	if err != nil || ended.Opened != opened {
+	if err != nil || ended.Opened != e.opened {
 		return nil
 	}
-	if err := m.Remove(ctx, key, revision); !errors.Is(err, meeting.ErrConflict) {
+	if err := m.Remove(ctx, key, e.revision); !errors.Is(err, meeting.ErrConflict) {
 		return err
 	}
 	return nil

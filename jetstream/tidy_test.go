@@ -1,7 +1,10 @@
 package jetstream_test
 
 import (
+	"errors"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"foxhunt/jetstream"
 	"foxhunt/meeting"
@@ -42,6 +45,38 @@ func TestTidy(t *testing.T) {
 	for _, key := range []meeting.Key{anew, open} {
 		if value, _, err := m.Read(ctx, key); err != nil || value == nil {
 			t.Errorf("the open entry %s: %q, %v; want it left alone", key, value, err)
+		}
+	}
+}
+
+// TestTidyGoesOn: many open events are looked through several at once, and after a failure from there on.
+func TestTidyGoesOn(t *testing.T) {
+	t.Parallel()
+	const all, together = 1000, 16
+	meet, seen := make(chan struct{}), make([]atomic.Int32, all)
+	look := jetstream.EachOpen(t.Context(), all, func(i int64) error {
+		if i < together { // each of the first waits for another
+			select {
+			case meet <- struct{}{}:
+			case <-meet:
+			case <-time.After(patience):
+				t.Error("the first events are looked at one after another")
+			}
+		}
+		if seen[i].Add(1); i == 500 && seen[i].Load() == 1 {
+			return errors.New("the server is away")
+		}
+		return nil
+	})
+	if left, err := look(); err == nil || left < all-500 || left >= all-500+together {
+		t.Errorf("with a failure at 500 %d of %d are left, %v", left, all, err)
+	}
+	if left, err := look(); err != nil || left != 0 {
+		t.Errorf("then %d are left, %v", left, err)
+	}
+	for i := range seen {
+		if n := seen[i].Load(); n != 1 && (n != 2 || i < 500-together || i > 500+together) {
+			t.Errorf("event %d was looked at %d times", i, n)
 		}
 	}
 }
