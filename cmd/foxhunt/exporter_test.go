@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"foxhunt/jetstream"
 	"foxhunt/messages"
@@ -58,24 +59,27 @@ func leads(t *testing.T, address string) bool {
 	return leader == 1
 }
 
-// TestExporter holds a capture back, by taking away the stream of the fixes, and follows it through the lag until the
-// stream is back.
+// TestExporter holds a capture back, as a worker that is at it, and follows it through the lag until it is given to another.
 func TestExporter(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	capture := longCapture(t)
 	address, _ := startExporter(t, h, jetstream.DefaultTopology())
-	process, _ := h.startWorker(t, "--model", plainFile(t))
-	waitFor(t, "a worker that is ready", func() bool {
-		status, _ := get(t, process.http.address(), "/readyz")
-		return status == http.StatusOK
-	})
-	if err := h.js.DeleteStream(t.Context(), jetstream.StreamFixes); err != nil {
+	h.publish(t, captureSubject("slow", "held"), encode(t, capture))
+	workers, err := h.js.Consumer(t.Context(), jetstream.StreamCaptures, jetstream.DefaultTopology().Workers.Durable)
+	if err != nil {
 		t.Fatal(err)
 	}
-	h.publish(t, captureSubject("slow", "held"), encode(t, capture))
+	held, err := workers.Next(natsjs.FetchMaxWait(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	process, _ := h.startWorker(t, "--model", plainFile(t))
 	h.publish(t, captureSubject("slow", "bad"), []byte("no capture"))
 	waitFor(t, "the lag in /metrics", func() bool {
+		if err := held.InProgress(); err != nil {
+			t.Fatal(err)
+		}
 		lag, _ := metric(t, address, `foxhunt_subject_lag_captures{subject="captures.slow.held"}`)
 		age, _ := metric(t, address, `foxhunt_subject_oldest_age_seconds{subject="captures.slow.held"}`)
 		flying, _ := metric(t, address, `foxhunt_subject_in_flight_captures{subject="captures.slow.held"}`)
@@ -86,7 +90,7 @@ func TestExporter(t *testing.T) {
 	if lag := readLag(t, h); lag.Total != 1 || lag.InFlight != 1 || lag.DeadLetters.Total != 1 {
 		t.Errorf("with a worker that cannot publish the lag is %+v", lag)
 	}
-	if _, err := h.conn.Ensure(t.Context(), jetstream.DefaultTopology()); err != nil {
+	if err := held.Nak(); err != nil {
 		t.Fatal(err)
 	}
 	h.waitUntilEmpty(t)
