@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,6 +77,9 @@ many and which go first.`,
 			if err != nil {
 				return err
 			}
+			if o.spool.MaxBytes == 0 || o.spool.MaxAge == 0 { // which would stand for the spool's defaults
+				return errors.New("spool-bytes and spool-age must not be 0, as all captures go through the spool; want room for one, and 1s")
+			}
 			if o.checking {
 				return o.check(cmd.Context(), args, cmd.InOrStdin(), cmd.OutOrStdout(), log)
 			}
@@ -94,7 +98,7 @@ func (o *stationOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.clock, "clock", clockSystem, "how good this machine's clock is: system, what its keeper (chrony, ntpd, timesyncd) tells the kernel; or a standard deviation such as 2ms")
 	flags.StringVar(&o.spool.Dir, "spool", "spool", "folder for captures until they are confirmed; stations may share it")
 	flags.Int64Var(&o.spool.MaxBytes, "spool-bytes", spool.DefaultMaxBytes, "most that waits there; beyond it the oldest are dropped")
-	flags.DurationVar(&o.spool.MaxAge, "spool-age", spool.DefaultMaxAge, "captures that waited longer are dropped")
+	flags.DurationVar(&o.spool.MaxAge, "spool-age", spool.DefaultMaxAge, "captures that waited longer are dropped; 1s at least")
 	flags.StringVar(&o.order, "spool-order", string(spool.OldestFirst), "which goes first after an outage: oldest or newest")
 	flags.StringVar(&o.listen, "listen", "", "address of the status page, /metrics, /livez and /readyz, such as 127.0.0.1:8090 (default: none)")
 	flags.BoolVar(&o.checking, "check", false, "watch the samples for ten seconds, the clock, and NATS if --nats is given; say whether they are fit for time differences, and end: with 1 if not")
@@ -135,6 +139,7 @@ type sourceOptions struct {
 	sigma    time.Duration
 	format   string
 	t0       string
+	segment  int
 	realtime bool
 	given    func(flag string) bool
 }
@@ -150,6 +155,7 @@ func (o *sourceOptions) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.sigma, "sigma", receiver.DefaultSigma, "live samples: standard deviation of --latency; recordings: of their times, in place of what the stations file or they themselves say")
 	flags.StringVar(&o.format, "format", "", "recordings: samples of raw files, as for --stdin")
 	flags.StringVar(&o.t0, "t0", "", "recordings: time of the first sample of those that do not say it, RFC 3339")
+	flags.IntVar(&o.segment, "segment", 0, "recordings: segment of SigMF files, from 1 (default: the longest)")
 	flags.BoolVar(&o.realtime, "realtime", false, "recordings: play them at their pace rather than as fast as they are published")
 	o.given = flags.Changed
 }

@@ -34,6 +34,9 @@ func (o *stationOptions) open(args []string, in io.Reader, log *slog.Logger) (re
 	if given != 1 {
 		return nil, station.Station{}, errors.New("samples come from one of --rtl-tcp HOST:PORT, --stdin FORMAT and recordings; foxhunt station --help has examples")
 	}
+	if err := o.source.allUsed(len(args) > 0); err != nil {
+		return nil, station.Station{}, err
+	}
 	if len(args) > 0 {
 		return o.openRecordings(args, log)
 	}
@@ -43,6 +46,29 @@ func (o *stationOptions) open(args []string, in io.Reader, log *slog.Logger) (re
 	}
 	live, err := o.openLive(in, log)
 	return live, who, err
+}
+
+// allUsed refuses what is given and would do nothing with the source that there is.
+func (o *sourceOptions) allUsed(recordings bool) error {
+	source := "recordings"
+	switch {
+	case o.rtlTCP != "":
+		source = "--rtl-tcp"
+	case o.stdin != "":
+		source = "--stdin"
+	}
+	for _, f := range []struct {
+		flag, whose string
+		used        bool
+	}{
+		{"tuner-gain", "--rtl-tcp", o.rtlTCP != ""}, {"ppm", "--rtl-tcp", o.rtlTCP != ""}, {"latency", "live samples", !recordings},
+		{"format", "recordings", recordings}, {"t0", "recordings", recordings}, {"segment", "recordings", recordings}, {"realtime", "recordings", recordings},
+	} {
+		if o.given(f.flag) && !f.used {
+			return fmt.Errorf("--%s is for %s, and would do nothing with %s", f.flag, f.whose, source)
+		}
+	}
+	return nil
 }
 
 func (o *stationOptions) openLive(in io.Reader, log *slog.Logger) (receiver.Receiver, error) {
@@ -131,7 +157,7 @@ func parseTunerGain(text string) (float64, error) {
 
 // openRecordings reads the recordings, which must be of one station.
 func (o *stationOptions) openRecordings(args []string, log *slog.Logger) (receiver.Receiver, station.Station, error) {
-	options := station.Options{Station: o.place.id, Frequency: o.source.freq, Format: messages.SampleFormat(o.source.format), SampleRate: o.source.rate}
+	options := station.Options{Station: o.place.id, Frequency: o.source.freq, Format: messages.SampleFormat(o.source.format), SampleRate: o.source.rate, Segment: o.source.segment}
 	if o.source.given("sigma") {
 		options.ClockSigma = float64(o.source.sigma)
 	}

@@ -95,6 +95,8 @@ func (o Options) validate(c *Cutter) error {
 	switch {
 	case o.Schedule.Every < 0 || o.Schedule.Every != 0 && o.Schedule.Every < o.Schedule.Length:
 		return fmt.Errorf("a capture of %v every %v: they would overlap", o.Schedule.Length, o.Schedule.Every)
+	case o.Schedule.Every != 0 && o.Schedule.Every < LeastEvery:
+		return fmt.Errorf("a capture every %v; want one every %v at most", o.Schedule.Every, LeastEvery)
 	case o.Keep < 0 || o.Keep > time.Hour:
 		return fmt.Errorf("%v of samples are to be kept; want at most 1h", o.Keep)
 	}

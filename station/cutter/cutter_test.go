@@ -300,6 +300,8 @@ func TestOptionsRefused(t *testing.T) {
 		{Options{Schedule: Schedule{time.Second, 1500 * time.Millisecond}}, "they would overlap"},
 		{Options{Schedule: Schedule{time.Second, 0}}, "is not a sample"},
 		{Options{Schedule: Schedule{-time.Second, time.Second}}, "overlap"},
+		{Options{Schedule: Schedule{time.Nanosecond, time.Nanosecond}}, "a capture every 1ns; want one every 10ms at most"},
+		{Options{Schedule: Schedule{LeastEvery - 1, time.Millisecond}}, "want one every 10ms at most"},
 		{Options{Keep: -1}, "kept"},
 		{Options{Trigger: &Trigger{Level: -30}}, "is not a sample"},
 		{Options{Trigger: &Trigger{Level: -30, Length: time.Second, Before: time.Second}}, "less than its length"},

@@ -6,6 +6,9 @@ import (
 	"foxhunt/messages"
 )
 
+// LeastEvery keeps a schedule from being more than a disk and a network keep up with.
+const LeastEvery = 10 * time.Millisecond
+
 // Schedule says when captures are due.
 type Schedule struct {
 	Every  time.Duration // captures begin at its multiples since the Unix epoch; 0: none
