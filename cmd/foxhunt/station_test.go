@@ -154,6 +154,38 @@ func TestStationOfATimeNobodyVouchesFor(t *testing.T) {
 	}
 }
 
+// Of SigMF a station takes the segment that is asked for, and the gain that the file says, unless it is told another.
+func TestStationSigMF(t *testing.T) {
+	t.Parallel()
+	s := jetstreamtest.Start(t)
+	s.Connect(t)
+	folder := t.TempDir()
+	writeText(t, filepath.Join(folder, "A.sigmf-meta"), `{"global": {"core:datatype": "cu8", "core:version": "1.0.0", "core:sample_rate": 10000, "foxhunt:gain_db": 7,
+		"core:geolocation": {"type": "Point", "coordinates": [7, 45]}},
+		"captures": [{"core:sample_start": 0, "core:frequency": 1e6, "core:datetime": "2026-03-01T12:00:00Z", "foxhunt:sigma_ns": 50},
+		             {"core:sample_start": 15000, "core:frequency": 1e6, "core:datetime": "2026-03-01T13:00:00Z", "foxhunt:sigma_ns": 60}]}`)
+	writeText(t, filepath.Join(folder, "A.sigmf-data"), strings.Repeat("\x80", 50_000)) // 1.5 s and 1 s
+	for i, c := range []struct {
+		flags []string
+		gain  float64
+		event string
+		sigma float64
+	}{
+		{nil, 7, "1000000-20260301T120000Z", 50},
+		{[]string{"--segment", "2", "--gain", "3"}, 3, "1000000-20260301T130000Z", 60},
+	} {
+		must(t, append([]string{"station", "--network", "test", "--nats", s.ClientURL(), "--spool", t.TempDir(), "--every", "2s", "--length", "500ms", "--log-level", "error",
+			filepath.Join(folder, "A.sigmf-meta")}, c.flags...)...)
+		all := storedCaptures(t, s.ClientURL())
+		if len(all) != i+1 {
+			t.Fatalf("%v: %d captures are stored", c.flags, len(all))
+		}
+		if rx := all[i].Receivers[0]; rx.Gain != c.gain || all[i].Event != c.event || rx.ClockSigma != c.sigma {
+			t.Errorf("%v: event %s, gain %g, sigma %g; want %+v", c.flags, all[i].Event, rx.Gain, rx.ClockSigma, c)
+		}
+	}
+}
+
 // What makes no sense is said at once, and nothing is made.
 func TestStationRefuses(t *testing.T) {
 	t.Parallel()
@@ -191,6 +223,8 @@ func TestStationRefuses(t *testing.T) {
 		{append(slices.Clone(base[1:]), "--spool-bytes", "0"), "spool-bytes and spool-age must not be 0"},
 		{append(slices.Clone(base[1:]), "--every", "1ns", "--length", "1ns"), "a capture every 1ns; want one every 10ms at most"},
 		{append(slices.Clone(live), "--stations", stations, "--rtl-tcp", "x:1"), "want one"},
+		{[]string{"--network", "n", "--id", "A", "--stations", stations, "--gain", "3", "--rtl-tcp", "x:1"}, "--gain and --stations"},
+		{[]string{"--network", "n", "--id", "A", "--stations", stations, "--alt", "3", "--rtl-tcp", "x:1"}, "--gain and --stations"},
 		{[]string{"--network", "n", "--id", "A", "--lat", "45", "--rtl-tcp", "x:1"}, "lat and lon are both needed"},
 		{[]string{"--network", "n", "--id", "A", "--lat", "95", "--lon", "7", "--rtl-tcp", "x:1", "--freq", "1e6"}, "bad_pos"},
 		{[]string{"--network", "n", "--id", "X", "--stations", stations, "--rtl-tcp", "x:1", "--freq", "1e6"}, "station X is not in"},

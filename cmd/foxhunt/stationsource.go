@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -175,6 +176,9 @@ func (o *stationOptions) openRecordings(args []string, log *slog.Logger) (receiv
 	if err != nil {
 		return nil, who, err
 	}
+	if who.Gain == 0 && !o.source.given("gain") {
+		who.Gain = recordedGain(recordings)
+	}
 	for _, r := range recordings {
 		switch {
 		case who.ClockSigma > 0 && !o.source.given("sigma"):
@@ -185,6 +189,15 @@ func (o *stationOptions) openRecordings(args []string, log *slog.Logger) (receiv
 	}
 	played, err := asReceiver(receiver.NewRecordings(recordings, o.source.realtime))
 	return played, who, err
+}
+
+// recordedGain is the gain that all recordings say; 0, as where nobody says it, where they differ.
+func recordedGain(recordings []*station.Recording) float64 {
+	gain := recordings[0].Gain
+	if slices.ContainsFunc(recordings, func(r *station.Recording) bool { return r.Gain != gain }) {
+		return 0
+	}
+	return gain
 }
 
 // logLines writes lines to a log.
@@ -216,8 +229,8 @@ func (o *placeOptions) find(recordings []*station.Recording) (station.Station, e
 func (o *placeOptions) placed(s station.Station, recordings []*station.Recording) (station.Station, error) {
 	given := o.given("lat") || o.given("lon")
 	switch {
-	case given && o.stations != "":
-		return s, errors.New("both --lat, --lon and --stations say where the station is; want one")
+	case o.stations != "" && (given || o.given("alt") || o.given("gain")):
+		return s, errors.New("both --lat, --lon, --alt or --gain and --stations say where the station is and what it has; want one")
 	case given && !(o.given("lat") && o.given("lon")):
 		return s, errors.New("lat and lon are both needed, in degrees")
 	case given:
