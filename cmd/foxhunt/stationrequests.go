@@ -46,16 +46,17 @@ func (a *askedRequests) counts() metrics.RequestCounts {
 		Limited: float64(c.Limited + a.questions.Dropped())}
 }
 
-// canDo is what the receiver can do for a request. One that has captures to make by itself is not tuned away from them.
+// canDo is what the receiver can do for a request. One that has captures to make by itself is not tuned away from them. Its sigma is
+// what a capture would state now: to be tuned elsewhere does not change that.
 func (p *stationProcess) canDo() requests.Receiver {
 	info, seen := p.receiver.Info(), p.cutter.Meter().Read()
-	sigma := seen.Sigma
+	sigma := p.cutter.Sigma()
 	if info.Live() {
 		sigma = math.Hypot(sigma, float64(p.clock.sigma()))
 	}
 	return requests.Receiver{
 		Frequency: p.tuner.home, Tunable: info.Tuning > 0 && p.o.cut.every == 0 && p.o.cut.level == "", Tuning: info.Tuning,
-		SampleRate: info.SampleRate, SampleBytes: info.Format.BytesPerSample(), Keep: p.cutter.Kept(), ClockSigma: time.Duration(sigma),
+		SampleRate: info.SampleRate, SampleBytes: info.Format.BytesPerSample(), Keep: p.cutter.Kept(), ClockSigma: time.Duration(math.Ceil(sigma)),
 		Silent: silent(info, seen, time.Now()),
 	}
 }

@@ -263,6 +263,30 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// What is said of the times of captures to be asked for is what the worst of them would state.
+func TestSigma(t *testing.T) {
+	f, c := newFeed(), newCutter(t, Options{Keep: 10 * time.Second})
+	if got := c.Sigma(); got != 0 {
+		t.Errorf("before the first samples: %g", got)
+	}
+	for _, b := range []struct{ block, want float64 }{{5e6, 5e6}, {110, 110}, {5e6, 5e6}} { // the last block's of a run counts
+		block := f.block(1000, 0)
+		block.Sigma = b.block
+		c.Add(block)
+		if got := c.Sigma(); got != b.want {
+			t.Errorf("after a block of %g: %g, want %g", b.block, got, b.want)
+		}
+	}
+	c.Add(f.block(1000, 50)) // after a gap
+	if got := c.Sigma(); got != 5e6 {
+		t.Errorf("what is kept from before a gap states %g; want what its captures will", got)
+	}
+	c.Add(f.block(c.ring.capacity(), 0))
+	if got := c.Sigma(); got != 110 {
+		t.Errorf("when it is forgotten: %g", got)
+	}
+}
+
 // A request for another frequency is met when the receiver has been tuned to it, and missed if it was not.
 func TestRequestElsewhere(t *testing.T) {
 	c, f := newCutter(t, Options{Keep: time.Second}), newFeed()

@@ -56,6 +56,17 @@ func (c *Cutter) Request(r Request) error {
 	return nil
 }
 
+// Sigma is what captures on request state of their times, as far as is known now (ns): the most that any samples do that are kept,
+// as a request may be of each. It is 0 before the first samples.
+func (c *Cutter) Sigma() (sigma float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.ring.runs {
+		sigma = max(sigma, min(r.sigma, messages.MaxClockSigma))
+	}
+	return sigma
+}
+
 // tooLate says why a request of what is past cannot be met.
 func (c *Cutter) tooLate(d due) error {
 	oldest := c.ring.runs[0]
