@@ -29,7 +29,7 @@ type Spool struct {
 	inFlight map[uint64]entry
 	aside    []entry
 	bytes    int64    // of the files of all three
-	last     uint64   // the highest number that has a file
+	last     uint64   // the highest number that has a file, be it a marker
 	lasts    []uint64 // markers that there are; the highest only, but for moments
 	stats    Stats
 	barred   error // what the last attempt failed with, where nothing of this station is taken
@@ -109,7 +109,7 @@ func (s *Spool) Put(c *messages.Capture) (Item, error) {
 	}
 	s.next++
 	if err := s.folder.write(e.name(), file); err != nil {
-		s.count(&s.stats.Unwritten)
+		s.lost(item.Sequence)
 		return Item{}, fail(CodeWrite, err, "capture %d could not be spooled and is lost: %v", item.Sequence, err)
 	}
 	s.add(e)
@@ -122,6 +122,33 @@ func (s *Spool) makeRoom(size int64) (closed bool) {
 	defer s.mu.Unlock()
 	s.drop(time.Now(), size)
 	return s.closed
+}
+
+// lost counts a capture that could not be written, and keeps its number from being given to another after a restart.
+func (s *Spool) lost(sequence uint64) {
+	s.mu.Lock()
+	s.stats.Unwritten++
+	err := s.mark(sequence)
+	s.mu.Unlock()
+	if err = errors.Join(err, s.folder.sync()); err != nil {
+		s.options.Log.Warn("the number of a capture that is lost may be given to another after a restart", "sequence", sequence, "error", err)
+	}
+}
+
+// mark leaves a marker of a number that has no file. The disk may be full: a marker that is there is given another name, which takes
+// no room, and a new one is empty. Under mu.
+func (s *Spool) mark(sequence uint64) error {
+	name := s.folder.join(lastName(sequence))
+	if n := len(s.lasts); n > 0 && os.Rename(s.folder.join(lastName(s.lasts[n-1])), name) == nil {
+		s.lasts[n-1] = sequence
+	} else if err := os.WriteFile(name, nil, 0o640); err == nil {
+		s.lasts = append(s.lasts, sequence)
+	} else {
+		return err
+	}
+	s.last = sequence
+	s.trimLasts()
+	return nil
 }
 
 // count counts a capture in one of the statistics.
