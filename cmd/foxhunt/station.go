@@ -170,7 +170,7 @@ type cutOptions struct {
 }
 
 func (o *cutOptions) register(flags *pflag.FlagSet) {
-	flags.DurationVar(&o.every, "every", 10*time.Second, "a capture each such time, at its multiples in UTC; 0: none")
+	flags.DurationVar(&o.every, "every", 10*time.Second, "a capture each such time, at its multiples in UTC, 10ms or more; 0: none")
 	flags.DurationVar(&o.length, "length", time.Second, "length of a capture, on schedule and by level")
 	flags.StringVar(&o.level, "level", "", "a capture when the level rises above so many dBFS (-30), or dB above the noise (floor+10)")
 	flags.DurationVar(&o.before, "pre-trigger", 100*time.Millisecond, "with --level: how much of the capture lies before that")
