@@ -55,6 +55,7 @@ func (e *Event) Tries() int { return e.Entry().Tries }
 func (e *Event) change(ctx context.Context, change func(*Entry)) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	defer e.table.keys.lock(e.Key)()
 	changed := e.entry.clone()
 	change(changed)
 	for attempt := range mostConflicts {
@@ -168,6 +169,7 @@ func (e *Event) Refuse(ctx context.Context, code, reason string) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	defer e.table.keys.lock(e.Key)()
 	return e.table.end(ctx, e.Key, e.entry, e.revision)
 }
 
@@ -181,7 +183,10 @@ func (e *Event) Finish(ctx context.Context, inHand Place) error {
 		return err
 	}
 	removed := make(chan error, 1)
-	go func() { removed <- e.table.remove(ctx, e.Key, e.revision) }()
+	go func() {
+		defer e.table.keys.lock(e.Key)()
+		removed <- e.table.remove(ctx, e.Key, e.revision)
+	}()
 	return errors.Join(e.table.store.Delete(ctx, others(done.Chosen(), inHand)), <-removed)
 }
 

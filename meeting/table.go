@@ -65,7 +65,7 @@ func (t *Table) Arrive(ctx context.Context, a Arrival) (Outcome, error) {
 	rules := t.networks.For(a.Network)
 	rules.MinReceivers = max(rules.MinReceivers, a.Least)
 	keys := rules.Keys(a.Network, a.Event, a.Frequency, a.Capture.Start)
-	unlock := t.keys.lock(keys[0]) // lanes of one process need not conflict
+	unlock := t.keys.lock(keys[0])
 	defer unlock()
 	for attempt := range mostConflicts {
 		o, err := t.attempt(ctx, &a, rules, keys)
@@ -213,7 +213,7 @@ func (t *Table) carryOut(ctx context.Context, f *found, group uint64, inGroup bo
 	return o, nil
 }
 
-// end keeps the entry of an event that ended, and removes the open one.
+// end keeps the entry of an event that ended, and removes the open one. The caller has the key's lock.
 func (t *Table) end(ctx context.Context, key Key, e *Entry, revision uint64) error {
 	if err := t.store.End(ctx, key, e.Encode()); err != nil {
 		return err
@@ -230,7 +230,8 @@ func (t *Table) remove(ctx context.Context, key Key, revision uint64) error {
 	return err
 }
 
-// locks are mutexes by key.
+// locks are mutexes by what a write is conditional on, so that the lanes of one process do not conflict: by key, or, for slots, by
+// group.
 type locks struct {
 	mu   sync.Mutex
 	held map[Key]*lock
@@ -242,6 +243,9 @@ type lock struct {
 }
 
 func (l *locks) lock(key Key) (unlock func()) {
+	if key.IsSlot() {
+		key.Name = ""
+	}
 	l.mu.Lock()
 	if l.held == nil {
 		l.held = make(map[Key]*lock)

@@ -1,4 +1,5 @@
-// Package meetingtest has a meeting's store in memory, for tests: compare-and-set is real, and so are revisions.
+// Package meetingtest has a meeting's store in memory, for tests: compare-and-set is real, and so are revisions, which for slots
+// are those of the whole group, as in JetStream.
 package meetingtest
 
 import (
@@ -103,6 +104,9 @@ func (s *Store) Read(ctx context.Context, key meeting.Key) ([]byte, uint64, erro
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.open[key]
+	if key.IsSlot() {
+		return v.data, s.groups[groupOf(key)], nil
+	}
 	return v.data, v.revision, nil
 }
 
@@ -112,7 +116,7 @@ func (s *Store) ReadGroup(ctx context.Context, network, group string, names []st
 		return nil, nil, 0, err
 	}
 	s.mu.Lock()
-	last = s.groups[network+"."+group]
+	last = s.groups[groupOf(meeting.Key{Network: network, Group: group})]
 	s.mu.Unlock()
 	for _, name := range names {
 		v, revision, err := s.Read(ctx, meeting.Key{Network: network, Group: group, Name: name})
@@ -126,35 +130,56 @@ func (s *Store) ReadGroup(ctx context.Context, network, group string, names []st
 
 // Write writes an open entry.
 func (s *Store) Write(ctx context.Context, key meeting.Key, data []byte, revision uint64) (uint64, error) {
-	return s.write(ctx, "write", key, data, revision, nil)
-}
-
-// WriteInGroup writes an open entry.
-func (s *Store) WriteInGroup(ctx context.Context, key meeting.Key, data []byte, revision, group uint64) (uint64, error) {
-	return s.write(ctx, "write in group", key, data, revision, &group)
-}
-
-// Remove removes an open entry.
-func (s *Store) Remove(ctx context.Context, key meeting.Key, revision uint64) error {
-	_, err := s.write(ctx, "remove", key, nil, revision, nil)
-	return err
-}
-
-func (s *Store) write(ctx context.Context, call string, key meeting.Key, data []byte, revision uint64, group *uint64) (uint64, error) {
-	if err := s.enter(ctx, call); err != nil {
+	if err := s.enter(ctx, "write"); err != nil {
 		return 0, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	name := key.Network + "." + key.Group
-	if s.open[key].revision != revision || group != nil && s.groups[name] != *group {
+	last := s.open[key].revision
+	if key.IsSlot() {
+		last = s.groups[groupOf(key)]
+	}
+	if last != revision {
 		return 0, meeting.ErrConflict
 	}
+	return s.put(key, data), nil
+}
+
+// WriteInGroup writes an open entry.
+func (s *Store) WriteInGroup(ctx context.Context, key meeting.Key, data []byte, _, group uint64) (uint64, error) {
+	if err := s.enter(ctx, "write in group"); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.groups[groupOf(key)] != group {
+		return 0, meeting.ErrConflict
+	}
+	return s.put(key, data), nil
+}
+
+// Remove removes an open entry that nobody has written since.
+func (s *Store) Remove(ctx context.Context, key meeting.Key, revision uint64) error {
+	if err := s.enter(ctx, "remove"); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.open[key]; v.data == nil || v.revision > revision || v.revision < revision && !key.IsSlot() {
+		return meeting.ErrConflict
+	}
+	s.put(key, nil)
+	return nil
+}
+
+func (s *Store) put(key meeting.Key, data []byte) uint64 {
 	s.revision++
 	s.open[key] = value{data, s.revision}
-	s.groups[name] = s.revision
-	return s.revision, nil
+	s.groups[groupOf(key)] = s.revision
+	return s.revision
 }
+
+func groupOf(key meeting.Key) string { return key.Network + "." + key.Group }
 
 // Ended reads the entry of an event that ended.
 func (s *Store) Ended(ctx context.Context, key meeting.Key) ([]byte, error) {
