@@ -40,7 +40,7 @@ var statuses = map[int]string{
 	400: "empty not_msgpack truncated trailing_bytes too_deep duplicate_key missing_field bad_type bad_version bad_id bad_text " +
 		"bad_freq bad_subject reserved_network bad_truth no_receivers too_few_receivers too_many_receivers duplicate_station bad_station source_mismatch " +
 		"bad_position null_island bad_altitude no_centroid bad_time bad_sigma bad_rate bad_gain bad_format bad_iq_length " +
-		"bad_samples no_overlap frequency_mismatch too_short bad_shape bad_size no_baseline unfit_for_model",
+		"bad_samples no_overlap frequency_mismatch rate_mismatch too_short bad_shape bad_size no_baseline unfit_for_model",
 	409: "duplicate_id late repeated_station",
 	413: "too_large",
 	422: "bad_output beyond_horizon bad_covariance degenerate_covariance ellipse_too_large bad_fix",

@@ -37,19 +37,26 @@ func TestOneStationDoesNotChoose(t *testing.T) {
 	}
 }
 
-// TestOneOnAnotherFrequency: the first of an event is on another frequency and has its dead letter; the fix is the others'.
-func TestOneOnAnotherFrequency(t *testing.T) {
+// TestOneIsUnlikeTheOthers: the first of an event has another frequency, a rate far below the others', or next to no samples. It has
+// its dead letter; the fix is the others'.
+func TestOneIsUnlikeTheOthers(t *testing.T) {
 	t.Parallel()
-	m := startMeeting(t, nil)
-	d := m.part(t, "0", func(c *messages.Capture) { c.Frequency += 5 })
-	m.deliver(t, d)
-	for _, station := range []string{"A", "B", "C"} {
-		m.deliver(t, m.part(t, station, nil))
-	}
-	if fix := m.publisher.only(t); len(fix.Receivers) != 3 || fix.Frequency != 145e6 {
-		t.Errorf("the fix is of %d receivers, on %g Hz", len(fix.Receivers), fix.Frequency)
-	}
-	if v := m.deliver(t, d.again()); v != (verb{name: "term", code: meeting.CodeFrequencyMismatch}) {
-		t.Errorf("the first: %+v", v)
+	for code, change := range map[string]func(*messages.Capture){
+		meeting.CodeFrequencyMismatch: func(c *messages.Capture) { c.Frequency += 5 },
+		meeting.CodeRateMismatch:      func(c *messages.Capture) { c.Receivers[0].SampleRate = 1000 },
+		meeting.CodeNoOverlap:         func(c *messages.Capture) { c.Receivers[0].IQ = c.Receivers[0].IQ[:16] },
+	} {
+		m := startMeeting(t, nil)
+		d := m.part(t, "0", change)
+		m.deliver(t, d)
+		for _, station := range []string{"A", "B", "C"} {
+			m.deliver(t, m.part(t, station, nil))
+		}
+		if fix := m.publisher.only(t); len(fix.Receivers) != 3 || fix.Frequency != 145e6 {
+			t.Errorf("%s: the fix is of %d receivers, on %g Hz", code, len(fix.Receivers), fix.Frequency)
+		}
+		if v := m.deliver(t, d.again()); v != (verb{name: "term", code: code}) {
+			t.Errorf("the first: %+v, want %s", v, code)
+		}
 	}
 }

@@ -29,7 +29,7 @@ UNFORESEEN = {
     "bad_base64", "bad_iq_length",  # iq is a string, and what is in it another matter
     "bad_time", "bad_parameter",  # a date before 1970; 416.0, which is an integer to a schema
     "missing_field",  # sample_rate, which may stand beside the receivers or in each
-    "duplicate_station", "too_short", "no_overlap", "no_centroid", "no_baseline", "unfit_for_model", "frequency_mismatch",  # the receivers together
+    "duplicate_station", "too_short", "no_overlap", "no_centroid", "no_baseline", "unfit_for_model", "frequency_mismatch", "rate_mismatch",  # the receivers together
     "too_few_receivers", "too_many_receivers",  # for the model
 }
 
