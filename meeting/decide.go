@@ -244,23 +244,23 @@ func (v *view) comeBack(e *Entry, i int) (Decision, error) {
 }
 
 // letGo is the event without those that came first, where too few did within the window, but others more than half a window after
-// them: who opens an event too early does not cost the others theirs. It is nil where there are no such others.
+// them: who opens an event too early does not cost the others theirs. It is nil where there are none of either.
 func (v *view) letGo(e *Entry) *Entry {
 	if e.fitting(v.rules.MinReceivers, v.most) >= v.rules.MinReceivers {
 		return nil
 	}
-	rest, stay := e.clone(), false
+	rest, gone, stay := e.clone(), false, false
 	for i := range rest.Members {
 		if m := &rest.Members[i]; m.Left == "" && v.now-m.Stored > int64(v.rules.Window)/2 {
-			m.Left = CodeTooFew
+			m.Left, gone = CodeTooFew, true
 		} else if m.Left == "" {
 			stay = true
 		}
 	}
-	if !stay {
-		return nil
+	if gone && stay {
+		return rest
 	}
-	return rest
+	return nil
 }
 
 // patience is how many deliveries of a capture may go by while workers are behind: the stream counts them, and has a limit.
@@ -291,7 +291,7 @@ func (v *view) complete(e *Entry) bool {
 
 // close settles what the fix rests on, and has work begin, or refuses the event.
 func (v *view) close(e *Entry, partial bool) Decision {
-	if n := len(e.Members); n < v.rules.MinReceivers {
+	if n := len(e.Chosen()); n < v.rules.MinReceivers {
 		return e.refuse(CodeTooFew, fmt.Sprintf("%d of its event came within %v; a fix rests on at least %d", n, v.rules.Window, v.rules.MinReceivers))
 	}
 	tuned := count(e.tuned())

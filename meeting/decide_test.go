@@ -130,6 +130,9 @@ func TestDecide(t *testing.T) {
 		"set back, and for long": {aView(a, func(v *view) {
 			v.open, v.deliveries, v.now = anEntry(Open, 3), 12, noon-3600*second
 		}), Work, "", 0, Closed, false},
+		"set back, for long, and too few": {aView(a, func(v *view) {
+			v.open, v.deliveries, v.now = anEntry(Open, 2), 12, noon-3600*second
+		}), Bury, CodeTooFew, 0, Refused, true},
 		"set back while it is located": {aView(a, func(v *view) {
 			v.open, v.deliveries, v.now = anEntry(Closed, 3), 2, noon-3600*second
 		}), Wait, "", time.Minute, "", false},
