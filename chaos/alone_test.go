@@ -205,7 +205,7 @@ func (h *House) checkEntries() {
 	}
 	var open map[string]string
 	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
-		if open = h.entries(h.topology.Meetings.Bucket); len(open) == 0 || time.Now().After(end) {
+		if open = h.entries(strings.TrimPrefix(h.topology.Meetings.Name, "KV_")); len(open) == 0 || time.Now().After(end) {
 			break
 		}
 	}

@@ -20,7 +20,7 @@ func holdInFlight(t *testing.T) {
 	c.Publish(t.Context(), c.alone(n, 0, costStations-2))
 	c.awaitJoined(n * (costStations - 1))
 	held := residents(t, worker, server)
-	entries, captures := c.state("KV_"+c.topology.Meetings.Bucket), c.state(c.topology.Captures.Name)
+	entries, captures := c.state(c.topology.Meetings.Name), c.state(c.topology.Captures.Name)
 	before := c.usage()
 	time.Sleep(5 * time.Second) // what it costs that they wait
 	quiet := c.usage().since(before)

@@ -192,7 +192,7 @@ func (c *costHouse) check(n int) {
 }
 
 // writes is how often entries of open events were written, removals included.
-func (c *costHouse) writes() uint64 { return c.state("KV_" + c.topology.Meetings.Bucket).LastSeq }
+func (c *costHouse) writes() uint64 { return c.state(c.topology.Meetings.Name).LastSeq }
 
 // compareLatency publishes so many events a second, as bundles and alone, and measures how long their fixes take from the
 // PubAck of the bundle, or of the last capture.

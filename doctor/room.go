@@ -44,8 +44,16 @@ func judgeRoom(f *Facts, s jetstream.StreamState, full float64) (Finding, bool) 
 		return finding(code, Warning, "%s is at %.0f %% of its %s: it drops what is older than %v, not %v", s.Name, 100*full, size(uint64(config.MaxBytes)), held, config.MaxAge).
 			mend("foxhunt worker --fixes-bytes N --dead-bytes N --apply, or a shorter --fixes-age and --dead-age"), true
 	}
+	if s.Name == f.Topology.Meetings.Name {
+		severity = fullness(full * jetstream.RoomForEvents)
+	}
 	if severity == OK || s.Name == f.Topology.Met.Name || s.Name == f.Topology.Heard.Name { // these may be full
 		return Finding{}, false
+	}
+	if s.Name == f.Topology.Meetings.Name {
+		return finding(code, severity, "%s holds %d messages, %.0f %% of its %s; from %d %% on no event begins until others have ended",
+			s.Name, state.Msgs, 100*full, size(uint64(config.MaxBytes)), 100/jetstream.RoomForEvents).
+			mend("more workers; or find the station that sends captures which nobody else hears: foxhunt lag"), true
 	}
 	return finding(code, severity, "%s holds %d messages, %.0f %% of its %s", s.Name, state.Msgs, 100*full, size(uint64(config.MaxBytes))), true
 }

@@ -67,7 +67,7 @@ func streamRules() []Rule {
 			"The loss of the one server that holds a stream loses what is in it; without a majority it takes nothing.",
 			"foxhunt worker --profile cluster --apply; for one that is down: start that server, or nats server cluster peer-remove it"},
 		{"stream_room", "Are the streams far from their limits?",
-			"At its limit CAPTURES refuses captures, of one station or of all; FIXES and DEAD drop their oldest before their time.",
+			"At its limit CAPTURES refuses captures, of one station or of all; FIXES and DEAD drop their oldest before their time. From a half of foxhunt-meetings on no event begins until others have ended.",
 			"more workers if the lag grows; else raise the limit: foxhunt worker --captures-bytes N --captures-per-subject N --apply"},
 	}
 }

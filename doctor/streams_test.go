@@ -116,7 +116,14 @@ func TestRoom(t *testing.T) {
 	for range 2 {
 		d.publish(t, "captures.net.near", make([]byte, 100))
 	}
-	examine(t, d.options()).want(t, "stream_room", Error, "captures.net.near")
+	d.alter(t, "KV_foxhunt-meetings", func(c *js.StreamConfig) { c.MaxBytes = 64 << 10 })
+	for i := range 31 {
+		d.publish(t, fmt.Sprint("$KV.foxhunt-meetings.net.e.", i), make([]byte, 1<<10))
+	}
+	all = examine(t, d.options())
+	all.want(t, "stream_room", Error, "captures.net.near")
+	all.want(t, "stream_room", Error, "KV_foxhunt-meetings holds 31 messages", "from 50 % on no event begins")
+	d.alter(t, "KV_foxhunt-meetings", func(c *js.StreamConfig) { c.MaxBytes = 1 << 20 })
 	stream, err := d.api.Stream(soon(t), "CAPTURES")
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ const mostEvents = 50_000
 // setCompanions tells which captures wait for others of their event, and not for a worker: the members of the events that are
 // open. Where there is no bucket of events, or this user may not read it, that is not known.
 func (c *Conn) setCompanions(ctx context.Context, lag *Lag, t Topology, captures *js.StreamInfo) error {
-	stream, filter := bucketStream+t.Meetings.Bucket, bucketSubjects(t.Meetings.Bucket)
+	stream, filter := t.Meetings.Name, t.Meetings.Subjects[0]
 	waiting, open := companions{subjects: map[string]uint64{}, since: captures.State.FirstTime.UnixNano()}, uint64(0)
 	info, err := c.streamInfo(ctx, stream, "")
 	if err == nil && info.State.Msgs > 0 {

@@ -294,7 +294,7 @@ func TestCluster(t *testing.T) {
 	plain := plainStream(t, first.ClientURL())
 	for _, name := range []string{topo.Captures.Name, topo.Fixes.Name, topo.Dead.Name, topo.Advisories.Name, topo.Events.Name, topo.Models.Name,
 		"KV_" + topo.Leases.Bucket, "KV_" + topo.Claims.Bucket, "KV_" + topo.Rollout.Bucket,
-		"KV_" + topo.Meetings.Bucket, topo.Met.Name, topo.Heard.Name} {
+		topo.Meetings.Name, topo.Met.Name, topo.Heard.Name} {
 		stream, err := plain.Stream(t.Context(), name)
 		if err != nil || stream.CachedInfo().Config.Replicas != 3 {
 			t.Errorf("%s: %v, want three replicas", name, err)
@@ -333,7 +333,7 @@ func TestClusterShares(t *testing.T) {
 		}
 	}
 	each, all := maxBytes(t, urls[0])
-	if all > 23<<30 || each[topo.Captures.Name] > 8<<30 || each[topo.Captures.Name] < 4<<30 || each["KV_"+topo.Meetings.Bucket] != topo.Meetings.MaxBytes {
+	if all > 23<<30 || each[topo.Captures.Name] > 8<<30 || each[topo.Captures.Name] < 4<<30 || each[topo.Meetings.Name] != topo.Meetings.MaxBytes {
 		t.Errorf("%d bytes are set aside: %v", all, each)
 	}
 }

@@ -102,3 +102,10 @@ func EachOpen(ctx context.Context, n int, do func(int64) error) (again func() (l
 		return len(events), err
 	}
 }
+
+// LookForRoom has the next call of Room ask the server.
+func (m *Meetings) LookForRoom() {
+	m.room.mu.Lock()
+	defer m.room.mu.Unlock()
+	m.room.asked = time.Time{}
+}

@@ -14,9 +14,9 @@ import (
 
 // Inventory is what a server has of a topology. Nothing is made or changed to learn it.
 type Inventory struct {
-	Streams     []StreamState   // Captures, Fixes, Dead, Advisories, Events, Models, Met and Heard, in this order
+	Streams     []StreamState   // Captures, Fixes, Dead, Advisories, Events, Models, Meetings, Met and Heard, in this order
 	Consumers   []ConsumerState // Workers and Reaper
-	Buckets     []StreamState   // Leases, Claims, Rollout and Meetings, by the names of their streams
+	Buckets     []StreamState   // Leases, Claims and Rollout, by the names of their streams
 	Differences []Difference    // from what Ensure would make, as Ensure would report them
 }
 

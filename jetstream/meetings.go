@@ -18,6 +18,7 @@ type Meetings struct {
 	clock    serverClock
 	backlog  backlogs
 	presence presence
+	room     room
 
 	cancel  context.CancelFunc
 	tidying sync.WaitGroup
@@ -32,9 +33,10 @@ func (c *Conn) Meetings(ctx context.Context, t Topology) (*Meetings, error) {
 	if err != nil {
 		return nil, c.explain(t.Workers.Durable, err)
 	}
-	m := &Meetings{conn: c, topology: t, ackWait: consumer.Config.AckWait, open: bucketEntries{c, t.Meetings.Bucket}}
+	m := &Meetings{conn: c, topology: t, ackWait: consumer.Config.AckWait, open: bucketEntries{c, bucketOf(t.Meetings.Name)}}
 	m.clock.ask = func(ctx context.Context) (time.Time, error) { return c.ServerTime(ctx, t) }
 	m.backlog = backlogs{conn: c, topology: t}
+	m.room.ask = m.askRoom
 	m.presence = presence{conn: c, bucket: bucketOf(t.Heard.Name), lapse: t.Heard.MaxAge, now: m.clock.now}
 	if err := m.presence.start(ctx); err != nil {
 		return nil, err

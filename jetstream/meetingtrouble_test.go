@@ -5,8 +5,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	js "github.com/nats-io/nats.go/jetstream"
 
 	"foxhunt/jetstream"
 	"foxhunt/jetstream/jetstreamtest"
@@ -46,43 +48,82 @@ func TestMeetingsOutlastTheServer(t *testing.T) {
 	}
 }
 
-// TestFullBucketsStopNothing fills the bucket of events that ended: the oldest go. That of open events refuses what would be new,
-// and that passes.
+// TestFullBucketsStopNothing fills the buckets of open events and of those that ended. No event begins any more, but those that
+// are open go on; and of both the oldest go where all that does not help.
 func TestFullBucketsStopNothing(t *testing.T) {
 	t.Parallel()
-	s := jetstreamtest.Start(t)
-	c := connect(t, jetstream.Options{URL: s.ClientURL()})
-	topo := jetstream.DefaultTopology()
-	topo.Met.MaxBytes, topo.Meetings.MaxBytes = 20_000, 20_000
-	if _, err := c.Ensure(t.Context(), topo); err != nil {
-		t.Fatal(err)
+	_, single := start(t)
+	_, cluster := startCluster(t)
+	for _, c := range []struct {
+		*jetstream.Conn
+		topology jetstream.Topology
+	}{{single, jetstream.DefaultTopology()}, {cluster, jetstream.DefaultTopology().WithReplicas(3)}} {
+		c.topology.Met.MaxBytes, c.topology.Meetings.MaxBytes = 20_000, 20_000
+		if _, err := c.Apply(within(t, patience), c.topology); err != nil {
+			t.Fatal(err)
+		}
+		fillOpen(t, meetings(t, c.Conn, c.topology))
+		fillEnded(t, meetings(t, c.Conn, c.topology))
 	}
-	m, ctx := meetings(t, c, topo), within(t, patience)
-	value := make([]byte, 1000)
-	var refused error
+}
+
+// fillOpen begins events while there is room for more. Those have a capture join, are closed, and end.
+func fillOpen(t *testing.T, m *jetstream.Meetings) {
+	t.Helper()
+	ctx := within(t, patience)
+	var revisions []uint64
+	key := func(i int) meeting.Key { return meeting.KeyOfEvent("net", fmt.Sprint(i)) }
+	write := func(i, size int, revision uint64) uint64 {
+		t.Helper()
+		next, err := m.Write(ctx, key(i), make([]byte, size), revision)
+		if err != nil {
+			t.Fatalf("event %d of %d, of %d bytes: %v", i, len(revisions), size, err)
+		}
+		return next
+	}
+	room := func() error { m.LookForRoom(); return m.Room(ctx) }
+	for room() == nil {
+		revisions = append(revisions, write(len(revisions), 200, 0))
+	}
+	if err := room(); code(err) != jetstream.CodeStreamFull || len(revisions) < 20 {
+		t.Errorf("after %d events there is no room: %v; want %s, which passes", len(revisions), err, jetstream.CodeStreamFull)
+	}
+	for _, size := range []int{250, 300} {
+		for i := range revisions {
+			revisions[i] = write(i, size, revisions[i])
+		}
+	}
+	for i := range 100 { // by somebody who does not ask for room
+		write(1000+i, 200, 0)
+	}
+	if value, _, err := m.Read(ctx, key(0)); value != nil || err != nil {
+		t.Errorf("the oldest is still there: %v", err)
+	}
+	for i := range 100 {
+		value, revision, err := m.Read(ctx, key(1000+i))
+		if err == nil && value != nil {
+			err = m.Remove(ctx, key(1000+i), revision)
+		}
+		if err != nil {
+			t.Errorf("what ends in a full bucket: %v", err)
+		}
+	}
+}
+
+// fillEnded has more events end than there is room for.
+func fillEnded(t *testing.T, m *jetstream.Meetings) {
+	t.Helper()
+	ctx, value := within(t, patience), make([]byte, 1000)
 	for i := range 40 {
-		key := meeting.KeyOfEvent("net", fmt.Sprint(i))
-		if err := m.End(ctx, key, value); err != nil {
+		if err := m.End(ctx, meeting.KeyOfEvent("net", fmt.Sprint(i)), value); err != nil {
 			t.Fatalf("an event that ended as the bucket was full: %v", err)
 		}
-		if _, err := m.Write(ctx, key, value, 0); err != nil {
-			refused = err
-		}
-	}
-	if code(refused) != jetstream.CodeStreamFull {
-		t.Errorf("an event too many: %v; want %s, which passes", refused, jetstream.CodeStreamFull)
 	}
 	if value, err := m.Ended(ctx, meeting.KeyOfEvent("net", "39")); len(value) != 1000 || err != nil {
 		t.Errorf("the newest is not there: %v", err)
 	}
 	if value, err := m.Ended(ctx, meeting.KeyOfEvent("net", "0")); value != nil || err != nil {
 		t.Errorf("the oldest is still there: %v", err)
-	}
-	first := meeting.KeyOfEvent("net", "0")
-	if _, revision, err := m.Read(ctx, first); err != nil {
-		t.Error(err)
-	} else if err := m.Remove(ctx, first, revision); err != nil {
-		t.Errorf("what ends in a full bucket: %v", err)
 	}
 }
 
@@ -216,5 +257,39 @@ func TestMeetingsWithoutBuckets(t *testing.T) {
 	c := connect(t, jetstream.Options{URL: startServer(t, &server.Options{})})
 	if _, err := c.Meetings(within(t, patience), jetstream.DefaultTopology()); code(err) != jetstream.CodeNoStream {
 		t.Errorf("without a stream: %v", err)
+	}
+}
+
+// TestBucketOfBefore: a bucket of open events that refuses what is new at its limit, as versions before made it, is used as it is, and
+// --apply has it drop the oldest.
+func TestBucketOfBefore(t *testing.T) {
+	t.Parallel()
+	s := jetstreamtest.Start(t)
+	_, err := plainStream(t, s.ClientURL()).CreateKeyValue(t.Context(), js.KeyValueConfig{
+		Bucket: jetstream.BucketMeetings, Description: "events whose captures are coming together", TTL: 6 * time.Hour, Storage: js.FileStorage,
+		MaxBytes: 64 << 20, Replicas: 1, LimitMarkerTTL: time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, topo := connect(t, jetstream.Options{URL: s.ClientURL()}), jetstream.DefaultTopology()
+	for range 2 {
+		if diffs, err := c.Ensure(t.Context(), topo); err != nil || len(diffs) != 1 || diffs[0].Field != "discard" {
+			t.Errorf("Ensure: %v, %v", diffs, err)
+		}
+	}
+	m, ctx := meetings(t, c, topo), within(t, patience)
+	revision, err := m.Write(ctx, meeting.KeyOfEvent("net", "x"), []byte("x"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diffs, err := c.Apply(ctx, topo); err != nil || len(diffs) != 1 {
+		t.Errorf("Apply: %v, %v", diffs, err)
+	}
+	if diffs, err := c.Ensure(ctx, topo); err != nil || len(diffs) != 0 {
+		t.Errorf("then Ensure: %v, %v", diffs, err)
+	}
+	if err := m.Remove(ctx, meeting.KeyOfEvent("net", "x"), revision); err != nil {
+		t.Error(err)
 	}
 }

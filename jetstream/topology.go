@@ -48,9 +48,9 @@ type Topology struct {
 	Leases     js.KeyValueConfig
 	Claims     js.KeyValueConfig
 	Rollout    js.KeyValueConfig
-	Meetings   js.KeyValueConfig
-	Met        js.StreamConfig // of key-value buckets, likewise: the configuration of a bucket cannot say that
-	Heard      js.StreamConfig // the oldest entries go when it is full, so that nothing stops then
+	Meetings   js.StreamConfig // of key-value buckets, likewise: the configuration of a bucket cannot say that
+	Met        js.StreamConfig // the oldest entries go when it is full, so that nothing stops then
+	Heard      js.StreamConfig
 }
 
 // DefaultTopology returns defaults that are safe on a single machine:
@@ -74,8 +74,8 @@ type Topology struct {
 //   - foxhunt-leases: key-value entries that lapse 15 s after they were last renewed.
 //   - foxhunt-claims: captures taken out of turn, and those that were begun before; entries lapse after 6 hours.
 //   - foxhunt-rollout: the plan of which model serves, with the 63 before it; nothing lapses.
-//   - foxhunt-meetings: events whose captures are coming together, 64 MiB, enough for 10,000 events of 32 captures each;
-//     beyond it captures that would begin another event wait. Entries lapse 6 hours after their last change.
+//   - foxhunt-meetings: events whose captures are coming together, the newest 64 MiB. Beyond a half, some 40,000 events of
+//     three captures or 6,000 of 32, captures that would begin another event wait. Entries lapse 6 hours after their last change.
 //   - foxhunt-met: events that ended within the last hour, the newest 64 MiB.
 //   - foxhunt-heard: stations that were heard within 5 minutes, the newest 16 MiB.
 //
@@ -140,15 +140,14 @@ func DefaultTopology() Topology {
 	t.Claims = bucket(BucketClaims, "captures taken out of turn, or begun and not ended", 6*time.Hour)
 	t.Rollout = bucket(BucketRollout, "the plan of which model serves", 0)
 	t.Rollout.History = 64
-	t.Meetings = bucket(BucketMeetings, "events whose captures are coming together", 6*time.Hour)
-	t.Meetings.MaxBytes = 64 << 20
-	t.Meetings.LimitMarkerTTL = markerTTL // without it no message may say how long it is to live
 	newest := func(name, description string, ttl time.Duration, size int64) js.StreamConfig {
 		s := stream(bucketStream+name, description, bucketSubjects(name))
 		s.MaxMsgsPerSubject, s.MaxAge, s.MaxBytes = 1, ttl, size
 		s.AllowRollup, s.DenyDelete = true, true // as those of all buckets
 		return s
 	}
+	t.Meetings = newest(BucketMeetings, "events whose captures are coming together", 6*time.Hour, 64<<20)
+	t.Meetings.AllowMsgTTL, t.Meetings.SubjectDeleteMarkerTTL = true, markerTTL // else no message may say how long it is to live
 	t.Met = newest(BucketMet, "events that ended", time.Hour, 64<<20)
 	t.Heard = newest(BucketHeard, "stations that were heard lately", 5*time.Minute, 16<<20)
 	return t
@@ -167,7 +166,7 @@ func (t Topology) WithReplicas(n int) Topology {
 
 // WithPrefix returns t with prefix before the names of all streams and buckets.
 func (t Topology) WithPrefix(prefix string) Topology {
-	models, met, heard := prefix+t.modelsBucket(), prefix+bucketOf(t.Met.Name), prefix+bucketOf(t.Heard.Name)
+	models, meetings, met, heard := prefix+t.modelsBucket(), prefix+bucketOf(t.Meetings.Name), prefix+bucketOf(t.Met.Name), prefix+bucketOf(t.Heard.Name)
 	for _, stream := range t.streams() {
 		stream.Name = prefix + stream.Name
 	}
@@ -175,6 +174,7 @@ func (t Topology) WithPrefix(prefix string) Topology {
 		bucket.Bucket = prefix + bucket.Bucket
 	}
 	t.Models.Name, t.Models.Subjects = objectStream+models, objectSubjects(models)
+	t.Meetings.Name, t.Meetings.Subjects = bucketStream+meetings, []string{bucketSubjects(meetings)}
 	t.Met.Name, t.Met.Subjects = bucketStream+met, []string{bucketSubjects(met)}
 	t.Heard.Name, t.Heard.Subjects = bucketStream+heard, []string{bucketSubjects(heard)}
 	t.Advisories.Subjects = []string{maxDeliveries(t.Captures.Name)}
@@ -183,12 +183,12 @@ func (t Topology) WithPrefix(prefix string) Topology {
 
 // streams are t's own, to be changed.
 func (t *Topology) streams() []*js.StreamConfig {
-	return []*js.StreamConfig{&t.Captures, &t.Fixes, &t.Dead, &t.Advisories, &t.Events, &t.Models, &t.Met, &t.Heard}
+	return []*js.StreamConfig{&t.Captures, &t.Fixes, &t.Dead, &t.Advisories, &t.Events, &t.Models, &t.Meetings, &t.Met, &t.Heard}
 }
 
 // buckets are t's own, likewise.
 func (t *Topology) buckets() []*js.KeyValueConfig {
-	return []*js.KeyValueConfig{&t.Leases, &t.Claims, &t.Rollout, &t.Meetings}
+	return []*js.KeyValueConfig{&t.Leases, &t.Claims, &t.Rollout}
 }
 
 // objectStream is what the name of the stream behind an object store begins with.

@@ -157,12 +157,12 @@ func checkRoom(t *testing.T, url string, room, share int64) {
 			t.Errorf("with %d MiB %s has %d bytes; want 1/%d of %d", room>>20, s.Name, each[s.Name], share, s.MaxBytes)
 		}
 	}
-	for _, s := range []js.StreamConfig{topo.Advisories, topo.Events, topo.Met, topo.Heard} {
+	for _, s := range []js.StreamConfig{topo.Advisories, topo.Events, topo.Meetings, topo.Met, topo.Heard} {
 		if each[s.Name] != s.MaxBytes {
 			t.Errorf("with %d MiB %s has %d bytes of %d", room>>20, s.Name, each[s.Name], s.MaxBytes)
 		}
 	}
-	for _, b := range []js.KeyValueConfig{topo.Leases, topo.Claims, topo.Rollout, topo.Meetings} {
+	for _, b := range []js.KeyValueConfig{topo.Leases, topo.Claims, topo.Rollout} {
 		if each["KV_"+b.Bucket] != b.MaxBytes {
 			t.Errorf("with %d MiB the bucket %s has %d bytes of %d", room>>20, b.Bucket, each["KV_"+b.Bucket], b.MaxBytes)
 		}
@@ -240,7 +240,7 @@ func TestTightBucket(t *testing.T) {
 		t.Fatal(err)
 	}
 	plain := plainStream(t, s.ClientURL())
-	if err := plain.DeleteKeyValue(t.Context(), topo.Meetings.Bucket); err != nil {
+	if err := plain.DeleteStream(t.Context(), topo.Meetings.Name); err != nil {
 		t.Fatal(err)
 	}
 	_, all := maxBytesOf(t, s.ClientURL(), 11)
@@ -250,7 +250,7 @@ func TestTightBucket(t *testing.T) {
 	if diffs, err := c.Ensure(within(t, 15*time.Second), topo); err != nil || len(diffs) != 0 {
 		t.Errorf("Ensure: %v, %v", diffs, err)
 	}
-	bucket, err := plain.Stream(t.Context(), "KV_"+topo.Meetings.Bucket)
+	bucket, err := plain.Stream(t.Context(), topo.Meetings.Name)
 	if err != nil || bucket.CachedInfo().Config.MaxBytes != 16<<20 {
 		t.Errorf("the bucket of events is %+v, %v; want it to have a quarter of what it should", bucket, err)
 	}

@@ -49,6 +49,37 @@ func (g *gathering) arrive(t *testing.T, station string, p meeting.Place, delive
 	return o
 }
 
+// TestNoRoom: where no other event may begin those that are open go on.
+func TestNoRoom(t *testing.T) {
+	t.Parallel()
+	full := errors.New("there is no room")
+	g := &gathering{store: meetingtest.New()}
+	rules := meeting.DefaultRules()
+	rules.Stations = []string{"A", "B", "C"}
+	g.table = meeting.NewTable(g.store, meeting.Networks{Default: rules})
+	g.arrive(t, "A", meeting.Place{Sequence: 1, Stored: 1e18}, 1)
+	g.store.Before = func(call string) error {
+		if call == "room" {
+			return full
+		}
+		return nil
+	}
+	g.arrive(t, "B", meeting.Place{Sequence: 2, Stored: 1e18}, 1)
+	last := meeting.Place{Sequence: 3, Stored: 1e18}
+	if o := g.arrive(t, "C", last, 1); o.Action != meeting.Work {
+		t.Errorf("the last: %+v", o)
+	} else if err := o.Event.Finish(t.Context(), last); err != nil {
+		t.Error(err)
+	}
+	_, err := g.table.Arrive(t.Context(), meeting.Arrival{
+		Network: "net", Event: "y", Frequency: 145e6, Deliveries: 1, Attempts: 12, Least: 2, Most: 32,
+		Capture: meeting.Member{Place: meeting.Place{Sequence: 4, Stored: 1e18}, Station: "A", ID: "id-of-another-capture", Start: 1e18, End: 1e18 + 1e9, Size: 100},
+	})
+	if !errors.Is(err, full) || len(g.store.OpenKeys()) != 0 {
+		t.Errorf("another event: %v, open are %v", err, g.store.OpenKeys())
+	}
+}
+
 func TestFetch(t *testing.T) {
 	t.Parallel()
 	g, e := gather(t)

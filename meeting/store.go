@@ -28,6 +28,8 @@ type Store interface {
 	// AckWait is how long the server waits for a worker that has a capture in hand and says nothing.
 	AckWait() time.Duration
 
+	// Room is an error where no other event may begin, so that those that are open can go on.
+	Room(ctx context.Context) error
 	// Read gives an open event's entry and the revision of its key; nil and 0 where there is none. For a minute after a
 	// removal it gives nil and a revision that is not 0.
 	Read(ctx context.Context, key Key) (value []byte, revision uint64, err error)

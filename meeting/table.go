@@ -188,7 +188,13 @@ func (t *Table) carryOut(ctx context.Context, f *found, group uint64, inGroup bo
 	o = Outcome{Action: d.Action, Delay: d.Delay, Code: d.Code, Reason: d.Reason, Key: f.key, Ended: d.ends, Refuses: d.ends != nil && d.write != nil}
 	revision := f.revision
 	if d.write != nil {
-		if inGroup && (f.open == nil || d.write.Opened != f.open.Opened) { // a neighbour's event begun meanwhile may be its own
+		begins := f.open == nil || d.write.Opened != f.open.Opened
+		if begins {
+			if err := t.store.Room(ctx); err != nil {
+				return Outcome{}, err
+			}
+		}
+		if inGroup && begins { // a neighbour's event begun meanwhile may be its own
 			revision, err = t.store.WriteInGroup(ctx, f.key, d.write.Encode(), revision, group)
 		} else {
 			revision, err = t.store.Write(ctx, f.key, d.write.Encode(), revision)
@@ -196,7 +202,7 @@ func (t *Table) carryOut(ctx context.Context, f *found, group uint64, inGroup bo
 		if err != nil {
 			return Outcome{}, err
 		}
-		o.Joined = f.open == nil || d.write.Opened != f.open.Opened || len(d.write.Members) > len(f.open.Members)
+		o.Joined = begins || len(d.write.Members) > len(f.open.Members)
 	}
 	if d.Action == Work {
 		o.Event = &Event{table: t, Key: f.key, entry: d.write, revision: revision}

@@ -36,7 +36,7 @@ func (s *site) testWorkerEnsures(t *testing.T) {
 	other.Workers.AckWait, other.Reaper.AckWait = time.Minute, time.Minute
 	other.Leases.TTL, other.Claims.TTL, other.Rollout.TTL = time.Minute, time.Minute, time.Hour
 	other.Events.MaxAge, other.Models.MaxAge = time.Hour, time.Hour
-	other.Meetings.TTL, other.Met.MaxAge, other.Heard.MaxAge = time.Hour, 10*time.Minute, 10*time.Minute
+	other.Meetings.MaxAge, other.Met.MaxAge, other.Heard.MaxAge = time.Hour, 10*time.Minute, 10*time.Minute
 	for _, topology := range []jetstream.Topology{other, jetstream.DefaultTopology()} {
 		if changed, err := c.Apply(within(t), topology); err != nil || len(changed) != 14 {
 			t.Errorf("changed %v, %v", changed, err)

@@ -96,6 +96,9 @@ func (s *Store) Now(ctx context.Context) (time.Time, error) { return s.Clock(), 
 // AckWait is Wait.
 func (s *Store) AckWait() time.Duration { return s.Wait }
 
+// Room is an error where Before says so.
+func (s *Store) Room(ctx context.Context) error { return s.enter(ctx, "room") }
+
 // Read reads an open entry.
 func (s *Store) Read(ctx context.Context, key meeting.Key) ([]byte, uint64, error) {
 	if err := s.enter(ctx, "read"); err != nil {
