@@ -260,9 +260,9 @@ func TestMeetingsWithoutBuckets(t *testing.T) {
 	}
 }
 
-// TestBucketOfBefore: a bucket of open events that refuses what is new at its limit, as versions before made it, is used as it is, and
-// --apply has it drop the oldest.
-func TestBucketOfBefore(t *testing.T) {
+// TestServerOfBefore: what versions before made, a bucket of open events that refuses what is new at its limit, and a consumer with
+// fewer captures at once, is used as it is, and told of, until --apply changes it.
+func TestServerOfBefore(t *testing.T) {
 	t.Parallel()
 	s := jetstreamtest.Start(t)
 	_, err := plainStream(t, s.ClientURL()).CreateKeyValue(t.Context(), js.KeyValueConfig{
@@ -272,9 +272,13 @@ func TestBucketOfBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, topo := connect(t, jetstream.Options{URL: s.ClientURL()}), jetstream.DefaultTopology()
+	c, topo, before := connect(t, jetstream.Options{URL: s.ClientURL()}), jetstream.DefaultTopology(), jetstream.DefaultTopology()
+	before.Workers.MaxAckPending = 8192
+	if _, err := c.Ensure(t.Context(), before); err != nil {
+		t.Fatal(err)
+	}
 	for range 2 {
-		if diffs, err := c.Ensure(t.Context(), topo); err != nil || len(diffs) != 1 || diffs[0].Field != "discard" {
+		if diffs, err := c.Ensure(t.Context(), topo); err != nil || len(diffs) != 2 || diffs[0].Field != "discard" || diffs[1].Field != "max_ack_pending" {
 			t.Errorf("Ensure: %v, %v", diffs, err)
 		}
 	}
@@ -283,7 +287,7 @@ func TestBucketOfBefore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diffs, err := c.Apply(ctx, topo); err != nil || len(diffs) != 1 {
+	if diffs, err := c.Apply(ctx, topo); err != nil || len(diffs) != 2 {
 		t.Errorf("Apply: %v, %v", diffs, err)
 	}
 	if diffs, err := c.Ensure(ctx, topo); err != nil || len(diffs) != 0 {
