@@ -3,6 +3,7 @@ package meeting
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"foxhunt/messages"
@@ -58,6 +59,8 @@ func (e *Entry) wrong() string {
 		return "a text in it is not UTF-8"
 	case len(e.Members) < 1 || len(e.Members) > messages.MaxReceivers:
 		return fmt.Sprintf("it has %d members", len(e.Members))
+	case len(e.Buried) > mostBuried || slices.ContainsFunc(e.Buried, Buried.wrong):
+		return "what it says of captures before it is impossible"
 	}
 	for i := range e.Members {
 		if wrong := e.Members[i].wrong(); wrong != "" {
@@ -86,6 +89,11 @@ func (m *Member) wrong() string {
 		return "a member's code is too long"
 	}
 	return ""
+}
+
+func (b Buried) wrong() bool {
+	return b.Sequence == 0 || !isTime(b.Stored) || b.Opened < 0 || b.Opened >= messages.MaxStartTime ||
+		len(b.Code) > maxCodeBytes || !utf8.ValidString(b.Code)
 }
 
 func isTime(ns int64) bool { return ns > 0 && ns < messages.MaxStartTime }

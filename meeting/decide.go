@@ -1,6 +1,7 @@
 package meeting
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -43,6 +44,7 @@ type Decision struct {
 
 	write *Entry // to be written, if nobody else has written meanwhile, else decide anew; nil: nothing
 	ends  *Entry // to be moved to the events that ended; nil: none
+	of    *Entry // for Bury: the event that was refused before, and held the capture; nil: none
 	clear bool   // the open entry is of an event that ended, and is to go
 }
 
@@ -72,11 +74,9 @@ func (v *view) decide() (Decision, error) {
 	if clear {
 		open = nil
 	}
-	if v.ended != nil {
-		if d, over := v.afterEnd(); over {
-			d.clear = clear
-			return d, nil
-		}
+	if d, over := v.afterEnd(open); over {
+		d.clear = clear
+		return d, nil
 	}
 	switch {
 	case open == nil:
@@ -112,17 +112,27 @@ func (e *Entry) relation(m *Member) (relation, int) {
 	return another, i
 }
 
-// afterEnd decides about a capture whose event has ended; over is false where a new one may begin: after a refusal, for a
-// replay, or for the rest of a network after an outage.
-func (v *view) afterEnd() (d Decision, over bool) {
+// afterEnd decides about a capture whose event has ended, though another be open; over is false where it may join that or begin
+// one: after a refusal, for a replay, or for the rest of a network after an outage.
+func (v *view) afterEnd(open *Entry) (d Decision, over bool) {
 	e := v.ended
+	if b := cmp.Or(open.buriedBefore(v.capture.Place), e.buriedBefore(v.capture.Place)); b != nil {
+		return b.again(&v.capture), true
+	}
+	if e == nil {
+		return Decision{}, false
+	}
 	how, i := e.relation(&v.capture)
 	done := e.State == Done
 	switch {
 	case how == member && done && e.Members[i].Left == "", how == copied && done:
 		return Decision{Action: Acknowledge}, true
 	case how == member:
-		return e.bury(i), true
+		d := e.bury(i)
+		if !done {
+			d.of = e
+		}
+		return d, true
 	case !done:
 		return Decision{}, false
 	case how == another:
@@ -151,10 +161,11 @@ func (v *view) repeated(e *Entry, i int) Decision {
 		v.capture.Station, e.Members[i].ID))
 }
 
-// create begins an event with the capture.
+// create begins an event with the capture. One before it, if any, was refused.
 func (v *view) create() Decision {
 	e := &Entry{
 		State: Open, Event: v.event, Frequency: v.frequency, Opened: v.now, Anchor: v.capture.Start, Members: []Member{v.capture},
+		Buried: v.ended.allBuried(),
 	}
 	return Decision{Action: Wait, Delay: v.rules.Window, write: e}
 }
@@ -170,10 +181,10 @@ func (v *view) whileOpen(e *Entry) (Decision, error) {
 	case how == copied:
 		return Decision{Action: Acknowledge}, nil
 	case how == another:
-		return v.repeated(e, i), nil
+		return v.doWithout(e, v.repeated(e, i)), nil
 	case e.bytes()+v.capture.Size > MaxEventBytes:
-		return buried(CodeTooLarge, fmt.Sprintf("with it the %d captures of its event would have more than %d bytes",
-			len(e.Members)+1, MaxEventBytes)), nil
+		return v.doWithout(e, buried(CodeTooLarge, fmt.Sprintf("with it the %d captures of its event would have more than %d bytes",
+			len(e.Members)+1, MaxEventBytes))), nil
 	}
 	joined, m := e.clone(), v.capture
 	if v.frequency != e.Frequency {
@@ -185,6 +196,12 @@ func (v *view) whileOpen(e *Entry) (Decision, error) {
 	}
 	// Only in case the one that began the event does not come back; after AckWait it comes by itself.
 	return Decision{Action: Wait, Delay: max(v.left(e)+v.ackWait/2, v.ackWait), write: joined}, nil
+}
+
+// doWithout has the open event note the capture that it does not take before that becomes a dead letter.
+func (v *view) doWithout(e *Entry, d Decision) Decision {
+	d.write = e.withBuried(v.capture.Place, d.Code)
+	return d
 }
 
 func (e *Entry) bytes() (sum int) {
@@ -337,9 +354,9 @@ func (v *view) whileClosed(e *Entry) Decision {
 	case how == copied:
 		return Decision{Action: Acknowledge}
 	case how == another:
-		return v.repeated(e, i)
+		return v.onceEnded(v.repeated(e, i))
 	case how == stranger:
-		return late(e)
+		return v.onceEnded(late(e))
 	case e.Members[i].Left != "":
 		return e.bury(i)
 	}
@@ -352,6 +369,15 @@ func (v *view) whileClosed(e *Entry) Decision {
 			"work on its event was begun %d times and never ended, at last with no other capture beside it: it seems to kill its worker", e.Begun))
 	}
 	return v.begin(e)
+}
+
+// onceEnded has a capture that came while its event is worked on wait for how that ends: the entry is its worker's, so that nobody
+// else can note the dead letter there, and after a refusal the capture may join another event.
+func (v *view) onceEnded(d Decision) Decision {
+	if v.deliveries < v.attempts {
+		return Decision{Action: Wait, Delay: min(v.rules.Window, v.ackWait/6)}
+	}
+	return d
 }
 
 // whileRefused decides about a capture whose event was refused by a worker that did not come to note its end.

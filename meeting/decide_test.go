@@ -95,9 +95,16 @@ func TestDecide(t *testing.T) {
 		}), Bury, CodeNoOverlap, 0, Refused, true},
 		"a copy":                     {aView(aMember("A", 9, 0), func(v *view) { v.open = anEntry(Open, 2) }), Acknowledge, "", 0, "", false},
 		"a copy of a closed event's": {aView(aMember("A", 9, 0), func(v *view) { v.open = anEntry(Closed, 3) }), Acknowledge, "", 0, "", false},
-		"the same station once more": {aView(other(a), func(v *view) { v.open = anEntry(Open, 2) }), Bury, CodeRepeatedStation, 0, "", false},
-		"the same station after it":  {aView(other(a), func(v *view) { v.open = anEntry(Closed, 3) }), Bury, CodeRepeatedStation, 0, "", false},
-		"the same station, done":     {aView(other(a), func(v *view) { v.ended = anEntry(Done, 3) }), Bury, CodeRepeatedStation, 0, "", false},
+		"the same station once more": {aView(other(a), func(v *view) { v.open = anEntry(Open, 2) }), Bury, CodeRepeatedStation, 0, Open, false},
+		"and it comes back": {aView(other(a), func(v *view) {
+			v.open = anEntry(Open, 2).withBuried(other(a).Place, CodeRepeatedStation)
+		}), Bury, CodeRepeatedStation, 0, "", false},
+		"and comes back once that was refused": {aView(other(a), func(v *view) {
+			v.open, v.ended = later(anEntry(Open, 1)), anEntry(Refused, 3).withBuried(other(a).Place, CodeRepeatedStation)
+		}), Bury, CodeRepeatedStation, 0, "", false},
+		"the same station after it": {aView(other(a), func(v *view) { v.open = anEntry(Closed, 3) }), Wait, "", 5 * time.Second, "", false},
+		"and it is for long":        {aView(other(a), func(v *view) { v.open, v.deliveries = anEntry(Closed, 3), 12 }), Bury, CodeRepeatedStation, 0, "", false},
+		"the same station, done":    {aView(other(a), func(v *view) { v.ended = anEntry(Done, 3) }), Bury, CodeRepeatedStation, 0, "", false},
 		"another frequency": {aView(d, func(v *view) {
 			v.open, v.frequency, v.awaited = anEntry(Open, 2), 146e6, []string{"A", "B", "D"}
 		}), Wait, "", 30 * time.Second, Open, false},
@@ -136,8 +143,9 @@ func TestDecide(t *testing.T) {
 		"set back while it is located": {aView(a, func(v *view) {
 			v.open, v.deliveries, v.now = anEntry(Closed, 3), 2, noon-3600*second
 		}), Wait, "", time.Minute, "", false},
-		"too many bytes":               {aView(sized(d, MaxEventBytes), func(v *view) { v.open = anEntry(Open, 2) }), Bury, CodeTooLarge, 0, "", false},
-		"while it is located":          {aView(d, func(v *view) { v.open = anEntry(Closed, 3) }), Bury, CodeLate, 0, "", false},
+		"too many bytes":               {aView(sized(d, MaxEventBytes), func(v *view) { v.open = anEntry(Open, 2) }), Bury, CodeTooLarge, 0, Open, false},
+		"while it is located":          {aView(d, func(v *view) { v.open = anEntry(Closed, 3) }), Wait, "", 5 * time.Second, "", false},
+		"while it is located for long": {aView(d, func(v *view) { v.open, v.deliveries = anEntry(Closed, 3), 12 }), Bury, CodeLate, 0, "", false},
 		"after the fix":                {aView(d, func(v *view) { v.ended = anEntry(Done, 3) }), Bury, CodeLate, 0, "", false},
 		"a member while it is located": {aView(a, func(v *view) { v.open, v.deliveries = anEntry(Closed, 3), 2 }), Wait, "", 29 * time.Second, "", false},
 		"a member at its last":         {aView(a, func(v *view) { v.open, v.deliveries = anEntry(Closed, 3), 12 }), Work, "", 0, Closed, false},

@@ -22,6 +22,7 @@ type Entry struct {
 	Opened    int64    `json:"opened"` // ns since the Unix epoch by the server's clock; with the key it names the event
 	Anchor    int64    `json:"anchor"` // ns, when the first member begins
 	Members   []Member `json:"members"`
+	Buried    []Buried `json:"buried,omitempty"` // captures that this event may not have
 
 	Partial bool   `json:"partial,omitempty"` // closed by the window, and not because all had come
 	Closed  int64  `json:"closed,omitempty"`  // ns by the server's clock, when it was closed

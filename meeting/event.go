@@ -2,6 +2,7 @@ package meeting
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -116,6 +117,9 @@ func (e *Event) Fetch(ctx context.Context, inHand Place) ([]Member, []*Message, 
 		}
 		if len(gone) == 0 {
 			return chosen, found, nil
+		}
+		if over, err := e.table.isLast(ctx, e.Key, e.Entry()); err != nil || over { // they are gone because it has its fix
+			return nil, nil, cmp.Or(err, ErrTaken)
 		}
 		if err := e.Lose(ctx, func(p Place) bool { return gone[p] }); err != nil {
 			return nil, nil, err

@@ -3,6 +3,7 @@ package meeting_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -18,12 +19,17 @@ import (
 	"foxhunt/messages"
 )
 
+// seeds are 500 in hurried tests; a change of what is decided deserves 20,000, which take a minute:
+//
+//	go test ./meeting -run TestModel -meeting.seeds 20000
+var seeds = flag.Uint64("meeting.seeds", 500, "how many networks TestModel runs")
+
 // TestModel runs networks of stations and workers that die, pause and fail at any step, in many random orders, over a store
 // with real compare-and-set, and holds what became of every capture against what was promised.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	seen := map[string]int{}
-	for seed := range uint64(500) {
+	for seed := range *seeds {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, seed)
 			w.run()
@@ -109,7 +115,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	}
 	w.rules.MinReceivers = 2 + w.random.IntN(2)
 	if w.random.IntN(2) == 0 {
-		w.harms = w.random.IntN(4)
+		w.harms = 2 + w.random.IntN(8)
 	}
 	for emission := range 1 + w.random.IntN(3) {
 		w.publish(emission)
@@ -238,7 +244,7 @@ func (w *world) deliver(p *published, deliveries int) {
 // proceed lets a call happen; its worker may die before it, or after it, or fail, or pause for longer than AckWait.
 func (w *world) proceed(c call) {
 	var err error
-	if w.harms > 0 && w.random.IntN(10) == 0 {
+	if w.harms > 0 && w.random.IntN(5) == 0 {
 		w.harms--
 		w.harmed = true
 		switch w.random.IntN(3) {
@@ -380,6 +386,9 @@ func (p *process) ack(c *published) {
 }
 
 func (p *process) bury(c *published, code string) {
+	if p.step("letter") != nil {
+		return
+	}
 	p.world.with(func() { p.world.dead[c.member.Place] = code })
 	if p.step("term") == nil {
 		_ = p.store.Delete(context.Background(), []meeting.Place{c.member.Place})

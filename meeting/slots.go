@@ -44,11 +44,14 @@ func (f *found) anchor() (int64, bool) {
 	return 0, false
 }
 
-// knows says whether the capture is in the event, or a copy of it.
+// knows says whether the capture is in the event, or a copy of it, or one that it may not have.
 func (f *found) knows(m *Member) bool {
 	for _, e := range []*Entry{f.open, f.ended} {
 		if e == nil {
 			continue
+		}
+		if e.buriedBefore(m.Place) != nil {
+			return true
 		}
 		if how, _ := e.relation(m); how == member || how == copied && e.State != Refused {
 			return true

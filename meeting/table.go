@@ -1,6 +1,7 @@
 package meeting
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -148,13 +149,14 @@ func (t *Table) read(ctx context.Context, keys []Key) (events []found, group uin
 	if err := errors.Join(err, both.Wait()); err != nil {
 		return nil, 0, err
 	}
-	if err := t.readEnded(ctx, keys, open, revisions, ended); err != nil {
-		return nil, 0, err
-	}
 	for i, key := range keys {
-		events[i] = found{key: key, revision: revisions[i]}
-		if events[i].open, err = decodeIf(open[i]); err == nil {
-			events[i].ended, err = decodeIf(ended[i])
+		f := &events[i]
+		*f = found{key: key, revision: revisions[i]}
+		if f.open, err = decodeIf(open[i]); err == nil {
+			f.ended, err = decodeIf(ended[i])
+		}
+		if err == nil && f.open == nil && f.revision != 0 && (f.ended == nil || f.ended.State == Refused) {
+			f.ended, err = t.readEnded(ctx, key)
 		}
 		if err != nil {
 			return nil, 0, fmt.Errorf("%w (key %s)", err, key)
@@ -163,17 +165,14 @@ func (t *Table) read(ctx context.Context, keys []Key) (events []found, group uin
 	return events, group, nil
 }
 
-// readEnded reads again which events ended where nothing is known and an entry was removed: one may have ended between the two
-// readings, and would begin anew with a capture that is late.
-func (t *Table) readEnded(ctx context.Context, keys []Key, open [][]byte, revisions []uint64, ended [][]byte) (err error) {
-	for i, key := range keys {
-		if open[i] == nil && revisions[i] != 0 && ended[i] == nil {
-			if ended[i], err = t.store.Ended(ctx, key); err != nil {
-				return err
-			}
-		}
+// readEnded reads again which event ended where one may begin and an entry was removed: one may have ended between the two
+// readings, and would begin anew with a capture that is late, or that has its dead letter.
+func (t *Table) readEnded(ctx context.Context, key Key) (*Entry, error) {
+	value, err := t.store.Ended(ctx, key)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return decodeIf(value)
 }
 
 func decodeIf(b []byte) (*Entry, error) {
@@ -185,7 +184,7 @@ func decodeIf(b []byte) (*Entry, error) {
 
 // carryOut writes what a decision says.
 func (t *Table) carryOut(ctx context.Context, f *found, group uint64, inGroup bool, d Decision) (o Outcome, err error) {
-	o = Outcome{Action: d.Action, Delay: d.Delay, Code: d.Code, Reason: d.Reason, Key: f.key, Ended: d.ends, Refuses: d.ends != nil && d.write != nil}
+	o = Outcome{Action: d.Action, Delay: d.Delay, Code: d.Code, Reason: d.Reason, Key: f.key, Ended: cmp.Or(d.ends, d.of), Refuses: d.ends != nil && d.write != nil}
 	revision := f.revision
 	if d.write != nil {
 		begins := f.open == nil || d.write.Opened != f.open.Opened
@@ -212,9 +211,6 @@ func (t *Table) carryOut(ctx context.Context, f *found, group uint64, inGroup bo
 	}
 	if d.clear {
 		return o, t.remove(ctx, f.key, revision)
-	}
-	if d.Action == Bury && f.ended != nil && f.ended.State == Refused {
-		o.Ended = f.ended
 	}
 	return o, nil
 }
