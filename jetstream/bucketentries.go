@@ -115,9 +115,3 @@ func (b *bucketEntries) remove(ctx context.Context, key, within string, revision
 	_, err := b.writeMessage(ctx, marker, within, revision)
 	return err
 }
-
-// put writes a key's value, whatever was there.
-func (b *bucketEntries) put(ctx context.Context, key string, value []byte) error {
-	_, err := b.publish(ctx, &nats.Msg{Subject: b.subject(key), Data: value, Header: nats.Header{}})
-	return err
-}

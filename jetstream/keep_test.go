@@ -29,7 +29,7 @@ func TestKeepMakesBucketsAnew(t *testing.T) {
 			}
 			return err
 		},
-		"KV_" + jetstream.BucketMet: func() error { return m.End(ctx, ended, []byte("x")) },
+		"KV_" + jetstream.BucketMet: func() error { return m.End(ctx, ended, []byte("x"), 0) },
 		"KV_" + jetstream.BucketHeard: func() error { // which is looked through when a worker starts, and every minute
 			another, err := c.Meetings(ctx, topo)
 			if err == nil {

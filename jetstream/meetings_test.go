@@ -76,15 +76,22 @@ func TestMeetingEntries(t *testing.T) {
 	if err := m.Remove(ctx, key, second); !errors.Is(err, meeting.ErrConflict) {
 		t.Errorf("removing what is gone: %v", err)
 	}
-	if value, err := m.Ended(ctx, key); value != nil || err != nil {
+	if value, _, err := m.Ended(ctx, key); value != nil || err != nil {
 		t.Errorf("an event that has not ended: %q, %v", value, err)
 	}
+	var ended uint64
 	for _, value := range []string{"refused", "done"} {
-		if err := m.End(ctx, key, []byte(value)); err != nil {
+		if err := m.End(ctx, key, []byte(value), ended); err != nil {
+			t.Error(err)
+		}
+		if _, ended, err = m.Ended(ctx, key); err != nil {
 			t.Error(err)
 		}
 	}
-	if value, err := m.Ended(ctx, key); string(value) != "done" || err != nil {
+	if err := m.End(ctx, key, []byte("refused"), 0); !errors.Is(err, meeting.ErrConflict) {
+		t.Errorf("ending an event for which another has ended: %v", err)
+	}
+	if value, _, err := m.Ended(ctx, key); string(value) != "done" || err != nil {
 		t.Errorf("an event that has ended: %q, %v", value, err)
 	}
 }

@@ -24,7 +24,7 @@ func TestMeetingsOutlastTheServer(t *testing.T) {
 	open, over := meeting.KeyOfSlot("net", 1000, 1), meeting.KeyOfEvent("net", "over")
 	revision, err := m.Write(ctx, open, []byte("x"), 0)
 	if err == nil {
-		err = m.End(ctx, over, []byte("done"))
+		err = m.End(ctx, over, []byte("done"), 0)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func TestMeetingsOutlastTheServer(t *testing.T) {
 	if value, _, err := again.Read(ctx, open); string(value) != "xy" || err != nil {
 		t.Errorf("after the restart there is %q, %v", value, err)
 	}
-	if value, err := again.Ended(ctx, over); string(value) != "done" || err != nil {
+	if value, _, err := again.Ended(ctx, over); string(value) != "done" || err != nil {
 		t.Errorf("after the restart what ended is %q, %v", value, err)
 	}
 }
@@ -115,14 +115,14 @@ func fillEnded(t *testing.T, m *jetstream.Meetings) {
 	t.Helper()
 	ctx, value := within(t, patience), make([]byte, 1000)
 	for i := range 40 {
-		if err := m.End(ctx, meeting.KeyOfEvent("net", fmt.Sprint(i)), value); err != nil {
+		if err := m.End(ctx, meeting.KeyOfEvent("net", fmt.Sprint(i)), value, 0); err != nil {
 			t.Fatalf("an event that ended as the bucket was full: %v", err)
 		}
 	}
-	if value, err := m.Ended(ctx, meeting.KeyOfEvent("net", "39")); len(value) != 1000 || err != nil {
+	if value, _, err := m.Ended(ctx, meeting.KeyOfEvent("net", "39")); len(value) != 1000 || err != nil {
 		t.Errorf("the newest is not there: %v", err)
 	}
-	if value, err := m.Ended(ctx, meeting.KeyOfEvent("net", "0")); value != nil || err != nil {
+	if value, _, err := m.Ended(ctx, meeting.KeyOfEvent("net", "0")); value != nil || err != nil {
 		t.Errorf("the oldest is still there: %v", err)
 	}
 }

@@ -100,15 +100,16 @@ func (m *Meetings) groupSubject(network, group string) string {
 	return m.open.subject(network + "." + group + ".*")
 }
 
-// Ended gives the entry of an event that ended; nil: none.
-func (m *Meetings) Ended(ctx context.Context, key meeting.Key) ([]byte, error) {
+// Ended gives the entry of an event that ended, and its revision; nil and 0: none.
+func (m *Meetings) Ended(ctx context.Context, key meeting.Key) (value []byte, revision uint64, err error) {
 	met := bucketEntries{m.conn, bucketOf(m.topology.Met.Name)}
-	value, _, err := met.read(ctx, key.String())
-	return value, err
+	return met.read(ctx, key.String())
 }
 
-// End keeps the entry of an event that ended, in the place of any before it. The oldest go where there is no room.
-func (m *Meetings) End(ctx context.Context, key meeting.Key, value []byte) error {
+// End keeps the entry of an event that ended in the place of the one with the revision, else [meeting.ErrConflict]. The oldest go
+// where there is no room.
+func (m *Meetings) End(ctx context.Context, key meeting.Key, value []byte, revision uint64) error {
 	met := bucketEntries{m.conn, bucketOf(m.topology.Met.Name)}
-	return met.put(ctx, key.String(), value)
+	_, err := met.write(ctx, key.String(), value, met.subject(key.String()), revision)
+	return err
 }

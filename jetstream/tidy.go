@@ -76,7 +76,7 @@ func (m *Meetings) tidyEvent(ctx context.Context, e openEvent) error {
 	if err != nil {
 		return nil // nobody reads it
 	}
-	value, err := m.Ended(ctx, key)
+	value, _, err := m.Ended(ctx, key)
 	if err != nil || value == nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func TestTidy(t *testing.T) {
 		}
 	}
 	for _, key := range []meeting.Key{over, anew} {
-		if err := m.End(ctx, key, entry(1000, meeting.Done)); err != nil {
+		if err := m.End(ctx, key, entry(1000, meeting.Done), 0); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,6 +2,7 @@ package meeting_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -124,7 +125,7 @@ type paused struct {
 	meanwhile func()
 }
 
-func (p *paused) Ended(ctx context.Context, key meeting.Key) ([]byte, error) {
+func (p *paused) Ended(ctx context.Context, key meeting.Key) ([]byte, uint64, error) {
 	defer p.once.Do(func() { close(p.read) })
 	return p.Store.Ended(ctx, key)
 }
@@ -155,4 +156,59 @@ func TestBuriedWhileItsWorkerPaused(t *testing.T) {
 			t.Errorf("the other event was refused: %v: %+v", refused, o)
 		}
 	}
+}
+
+// hung is a store before which a worker hangs when it ends an event.
+type hung struct {
+	*meetingtest.Store
+	once      sync.Once
+	meanwhile func()
+}
+
+func (h *hung) End(ctx context.Context, key meeting.Key, value []byte, revision uint64) error {
+	h.once.Do(h.meanwhile)
+	return h.Store.End(ctx, key, value, revision)
+}
+
+// TestEndThatHung: what a worker meant to keep of an event that was refused does not have the fix of a later one forgotten.
+func TestEndThatHung(t *testing.T) {
+	t.Parallel()
+	l := newLetters(t)
+	l.come("a", 1, 1, meeting.Wait)
+	l.now = l.now.Add(5 * time.Second)
+	slow := &hung{Store: l.store, meanwhile: func() {
+		l.come("a", 1, 3, meeting.Bury)
+		l.come("b", 2, 1, meeting.Wait)
+		event := l.come("a", 3, 1, meeting.Work).Event
+		if err := event.Finish(t.Context(), event.Entry().Members[1].Place); err != nil {
+			t.Fatal(err)
+		}
+	}}
+	arrive(t, raceTable(slow), l.arrival("a", 1, 2), meeting.Bury)
+	l.come("b", 2, 2, meeting.Acknowledge)
+	if o := l.come("a", 1, 4, meeting.Bury); o.Code != meeting.CodeTooFew {
+		t.Errorf("the capture of the event that was refused: %+v", o)
+	}
+}
+
+// TestGoneWithTheFix has a worker come on with an event that another has ended meanwhile, whose captures are gone for that reason.
+func TestGoneWithTheFix(t *testing.T) {
+	t.Parallel()
+	l := newLetters(t)
+	for sequence := range uint64(2) {
+		l.store.Put(meeting.Place{Sequence: sequence + 1, Stored: l.start + int64(sequence+1)}, &meeting.Message{})
+	}
+	l.come("a", 1, 1, meeting.Wait)
+	first := l.come("b", 2, 1, meeting.Work).Event
+	l.now = l.now.Add(time.Minute)
+	second := l.come("b", 2, 2, meeting.Work).Event
+	inHand := second.Entry().Members[1].Place
+	if err := first.Finish(t.Context(), inHand); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := second.Fetch(t.Context(), inHand); !errors.Is(err, meeting.ErrTaken) {
+		t.Errorf("the captures of an event that has its fix: %v", err)
+	}
+	l.come("b", 2, 3, meeting.Acknowledge)
+	l.come("a", 1, 2, meeting.Acknowledge)
 }

@@ -7,7 +7,7 @@ import "context"
 func (t *Table) HasFix(ctx context.Context, network, event string, frequency float64, start int64, place Place) (bool, error) {
 	rules := t.networks.For(network)
 	for _, key := range rules.Keys(network, event, frequency, start) {
-		value, err := t.store.Ended(ctx, key)
+		value, _, err := t.store.Ended(ctx, key)
 		if err != nil {
 			return false, err
 		}

@@ -19,6 +19,7 @@ import (
 type Event struct {
 	Key   Key
 	table *Table
+	last  last
 	least int // receivers that the fix needs
 
 	mu       sync.Mutex
@@ -174,7 +175,7 @@ func (e *Event) Refuse(ctx context.Context, code, reason string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	defer e.table.keys.lock(e.Key)()
-	return e.table.end(ctx, e.Key, e.entry, e.revision)
+	return e.table.end(ctx, e.Key, e.entry, e.revision, e.last)
 }
 
 // Finish ends the event whose fix is safe: its other captures are taken off the stream, and the one in hand may be.
@@ -183,7 +184,7 @@ func (e *Event) Finish(ctx context.Context, inHand Place) error {
 	defer e.mu.Unlock()
 	done := e.entry.clone()
 	done.State = Done
-	if err := e.table.store.End(ctx, e.Key, done.Encode()); err != nil {
+	if err := e.table.keep(ctx, e.Key, done, e.last); err != nil {
 		return err
 	}
 	removed := make(chan error, 1)

@@ -71,13 +71,13 @@ func TestChoose(t *testing.T) {
 		"both, the nearer":                     {found{open: event(Open, 4*time.Second)}, found{open: event(Open, 5200*time.Millisecond)}, 0},
 		"both, and the other":                  {found{open: event(Open, 2*time.Second)}, found{open: event(Open, 5*time.Second)}, 1},
 		"its own has another emission":         {found{open: event(Open, -4*time.Second)}, found{}, 1},
-		"which has its fix":                    {found{ended: event(Done, -4*time.Second)}, found{}, 1},
-		"which was refused":                    {found{ended: event(Refused, -4*time.Second)}, found{}, 0},
-		"the neighbour's has its fix":          {found{}, found{ended: event(Done, 5200*time.Millisecond)}, 1},
+		"which has its fix":                    {found{last: last{ended: event(Done, -4*time.Second)}}, found{}, 1},
+		"which was refused":                    {found{last: last{ended: event(Refused, -4*time.Second)}}, found{}, 0},
+		"the neighbour's has its fix":          {found{}, found{last: last{ended: event(Done, 5200*time.Millisecond)}}, 1},
 		"both have others, its own is nearer":  {found{open: event(Open, -1*time.Second)}, found{open: event(Open, 12*time.Second)}, 0},
 		"both have others, the next is nearer": {found{open: event(Open, -4*time.Second)}, found{open: event(Open, 6*time.Second)}, 1},
 		"it is a member already":               {found{open: event(Open, 4*time.Second)}, found{open: with(event(Open, 12*time.Second), m)}, 1},
-		"it was a member":                      {found{}, found{ended: with(event(Refused, 12*time.Second), m)}, 1},
+		"it was a member":                      {found{}, found{last: last{ended: with(event(Refused, 12*time.Second), m)}}, 1},
 	} {
 		if got := rules.choose(&m, []found{c.own, c.next}); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)

@@ -41,10 +41,6 @@ func (t *Table) BuryOthers(ctx context.Context, key Key, e *Entry, inHand Place,
 
 // isLast says whether an event that ended is the last that did so under its key.
 func (t *Table) isLast(ctx context.Context, key Key, e *Entry) (bool, error) {
-	value, err := t.store.Ended(ctx, key)
-	if err != nil || value == nil {
-		return false, err
-	}
-	ended, err := DecodeEntry(value)
-	return err == nil && ended.Opened == e.Opened, err
+	l, err := t.readEnded(ctx, key)
+	return l.ended != nil && l.ended.Opened == e.Opened, err
 }

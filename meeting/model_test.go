@@ -526,18 +526,18 @@ func (g gated) Remove(ctx context.Context, key meeting.Key, revision uint64) err
 	return g.Store.Remove(ctx, key, revision)
 }
 
-func (g gated) Ended(ctx context.Context, key meeting.Key) ([]byte, error) {
+func (g gated) Ended(ctx context.Context, key meeting.Key) ([]byte, uint64, error) {
 	if err := g.process.step("ended"); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	return g.Store.Ended(ctx, key)
 }
 
-func (g gated) End(ctx context.Context, key meeting.Key, value []byte) error {
+func (g gated) End(ctx context.Context, key meeting.Key, value []byte, revision uint64) error {
 	if err := g.process.step("end"); err != nil {
 		return err
 	}
-	return g.Store.End(ctx, key, value)
+	return g.Store.End(ctx, key, value, revision)
 }
 
 func (g gated) Fetch(ctx context.Context, places []meeting.Place) ([]*meeting.Message, error) {

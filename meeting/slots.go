@@ -30,7 +30,13 @@ type found struct {
 	key      Key
 	open     *Entry
 	revision uint64
-	ended    *Entry
+	last
+}
+
+// last is what is kept of the last event of a key that ended.
+type last struct {
+	ended    *Entry // nil: nothing
+	endedRev uint64
 }
 
 // anchor is where the event begins that has the key; false where a new one may begin.

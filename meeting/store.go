@@ -43,10 +43,11 @@ type Store interface {
 	// Remove drops an open event's entry if its revision is still the one given, else ErrConflict.
 	Remove(ctx context.Context, key Key, revision uint64) error
 
-	// Ended gives the entry of an event that ended; nil: none.
-	Ended(ctx context.Context, key Key) ([]byte, error)
-	// End keeps the entry of an event that ended, in the place of any before it. Where there is no room it does nothing.
-	End(ctx context.Context, key Key, value []byte) error
+	// Ended gives the entry of an event that ended, and its revision; nil and 0: none.
+	Ended(ctx context.Context, key Key) (value []byte, revision uint64, err error)
+	// End keeps the entry of an event that ended in the place of the one with the revision, else ErrConflict. The oldest of other
+	// keys go where there is no room.
+	End(ctx context.Context, key Key, value []byte, revision uint64) error
 
 	// Fetch gives captures by their places, each nil that is surely no longer there, or is another one.
 	Fetch(ctx context.Context, places []Place) ([]*Message, error)

@@ -134,11 +134,10 @@ func (t *Table) view(a *Arrival, rules Rules, f *found, now time.Time) *view {
 // read reads the entries of all keys; group is the revision of their group, where there are several.
 func (t *Table) read(ctx context.Context, keys []Key) (events []found, group uint64, err error) {
 	events = make([]found, len(keys))
-	open, ended := make([][]byte, len(keys)), make([][]byte, len(keys))
-	revisions := make([]uint64, len(keys))
+	open, revisions := make([][]byte, len(keys)), make([]uint64, len(keys))
 	var both errgroup.Group
 	for i, key := range keys {
-		both.Go(func() (err error) { ended[i], err = t.store.Ended(ctx, key); return err })
+		both.Go(func() (err error) { events[i].last, err = t.readEnded(ctx, key); return err })
 	}
 	if len(keys) == 1 {
 		open[0], revisions[0], err = t.store.Read(ctx, keys[0])
@@ -151,28 +150,32 @@ func (t *Table) read(ctx context.Context, keys []Key) (events []found, group uin
 	}
 	for i, key := range keys {
 		f := &events[i]
-		*f = found{key: key, revision: revisions[i]}
-		if f.open, err = decodeIf(open[i]); err == nil {
-			f.ended, err = decodeIf(ended[i])
-		}
-		if err == nil && f.open == nil && f.revision != 0 && (f.ended == nil || f.ended.State == Refused) {
-			f.ended, err = t.readEnded(ctx, key)
-		}
-		if err != nil {
+		f.key, f.revision = key, revisions[i]
+		if f.open, err = decodeIf(open[i]); err != nil {
 			return nil, 0, fmt.Errorf("%w (key %s)", err, key)
+		}
+		// Where one may begin and an entry was removed one may have ended between the two readings, and would begin anew with a
+		// capture that is late, or that has its dead letter.
+		if f.open == nil && f.revision != 0 && (f.ended == nil || f.ended.State == Refused) {
+			if f.last, err = t.readEnded(ctx, key); err != nil {
+				return nil, 0, err
+			}
 		}
 	}
 	return events, group, nil
 }
 
-// readEnded reads again which event ended where one may begin and an entry was removed: one may have ended between the two
-// readings, and would begin anew with a capture that is late, or that has its dead letter.
-func (t *Table) readEnded(ctx context.Context, key Key) (*Entry, error) {
-	value, err := t.store.Ended(ctx, key)
+// readEnded reads what is kept of the last event of a key that ended.
+func (t *Table) readEnded(ctx context.Context, key Key) (l last, err error) {
+	value, revision, err := t.store.Ended(ctx, key)
 	if err != nil {
-		return nil, err
+		return last{}, err
 	}
-	return decodeIf(value)
+	l.endedRev = revision
+	if l.ended, err = decodeIf(value); err != nil {
+		return last{}, fmt.Errorf("%w (key %s)", err, key)
+	}
+	return l, nil
 }
 
 func decodeIf(b []byte) (*Entry, error) {
@@ -204,10 +207,10 @@ func (t *Table) carryOut(ctx context.Context, f *found, group uint64, inGroup bo
 		o.Joined = begins || len(d.write.Members) > len(f.open.Members)
 	}
 	if d.Action == Work {
-		o.Event = &Event{table: t, Key: f.key, entry: d.write, revision: revision}
+		o.Event = &Event{table: t, Key: f.key, entry: d.write, revision: revision, last: f.last}
 	}
 	if d.ends != nil {
-		return o, t.end(ctx, f.key, d.ends, revision)
+		return o, t.end(ctx, f.key, d.ends, revision, f.last)
 	}
 	if d.clear {
 		return o, t.remove(ctx, f.key, revision)
@@ -216,11 +219,31 @@ func (t *Table) carryOut(ctx context.Context, f *found, group uint64, inGroup bo
 }
 
 // end keeps the entry of an event that ended, and removes the open one. The caller has the key's lock.
-func (t *Table) end(ctx context.Context, key Key, e *Entry, revision uint64) error {
-	if err := t.store.End(ctx, key, e.Encode()); err != nil {
+func (t *Table) end(ctx context.Context, key Key, e *Entry, revision uint64, before last) error {
+	if err := t.keep(ctx, key, e, before); err != nil {
 		return err
 	}
 	return t.remove(ctx, key, revision)
+}
+
+// keep keeps the entry of an event that ended, unless it was kept by another worker, or that of a later event is: a worker that has
+// hung is not to have what came after it forgotten.
+func (t *Table) keep(ctx context.Context, key Key, e *Entry, before last) (err error) {
+	for attempt := range mostConflicts {
+		if b := before.ended; b != nil && (b.Opened > e.Opened || b.Opened == e.Opened && (b.State == Done || e.State == Refused)) {
+			return nil
+		}
+		if err = t.store.End(ctx, key, e.Encode(), before.endedRev); !errors.Is(err, ErrConflict) {
+			return err
+		}
+		if err = pause(ctx, attempt); err != nil {
+			return err
+		}
+		if before, err = t.readEnded(ctx, key); err != nil {
+			return err
+		}
+	}
+	return errCrowded
 }
 
 // remove removes an open entry, if nobody else has.

@@ -35,7 +35,7 @@ func (s *site) testMeetings(t *testing.T, c *jetstream.Conn) {
 			revision, err = m.Write(within(t), key, []byte("x"), revision)
 		}
 		if err == nil {
-			err = m.End(within(t), key, []byte("done"))
+			err = m.End(within(t), key, []byte("done"), 0)
 		}
 		if err == nil {
 			err = m.Remove(within(t), key, revision)
@@ -43,7 +43,7 @@ func (s *site) testMeetings(t *testing.T, c *jetstream.Conn) {
 		if err != nil {
 			t.Errorf("%v: %v", key, err)
 		}
-		if value, err := m.Ended(within(t), key); string(value) != "done" || err != nil {
+		if value, _, err := m.Ended(within(t), key); string(value) != "done" || err != nil {
 			t.Errorf("%v ended as %q, %v", key, value, err)
 		}
 	}

@@ -4,7 +4,6 @@ package meetingtest
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -28,7 +27,7 @@ type Store struct {
 	revision uint64
 	open     map[meeting.Key]value
 	groups   map[string]uint64 // the last revision of each
-	ended    map[meeting.Key][]byte
+	ended    map[meeting.Key]value
 	captures map[meeting.Place]*meeting.Message
 	heard    map[string]time.Time
 }
@@ -42,7 +41,7 @@ type value struct {
 func New() *Store {
 	return &Store{
 		Clock: time.Now, Wait: 30 * time.Second,
-		open: map[meeting.Key]value{}, groups: map[string]uint64{}, ended: map[meeting.Key][]byte{},
+		open: map[meeting.Key]value{}, groups: map[string]uint64{}, ended: map[meeting.Key]value{},
 		captures: map[meeting.Place]*meeting.Message{}, heard: map[string]time.Time{},
 	}
 }
@@ -87,7 +86,11 @@ func (s *Store) OpenKeys() (keys []string) {
 func (s *Store) EndedEntries() map[meeting.Key][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.ended)
+	entries := map[meeting.Key][]byte{}
+	for key, v := range s.ended {
+		entries[key] = v.data
+	}
+	return entries
 }
 
 // Now is Clock's.
@@ -185,23 +188,28 @@ func (s *Store) put(key meeting.Key, data []byte) uint64 {
 func groupOf(key meeting.Key) string { return key.Network + "." + key.Group }
 
 // Ended reads the entry of an event that ended.
-func (s *Store) Ended(ctx context.Context, key meeting.Key) ([]byte, error) {
+func (s *Store) Ended(ctx context.Context, key meeting.Key) ([]byte, uint64, error) {
 	if err := s.enter(ctx, "ended"); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ended[key], nil
+	v := s.ended[key]
+	return v.data, v.revision, nil
 }
 
 // End writes the entry of an event that ended.
-func (s *Store) End(ctx context.Context, key meeting.Key, data []byte) error {
+func (s *Store) End(ctx context.Context, key meeting.Key, data []byte, revision uint64) error {
 	if err := s.enter(ctx, "end"); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended[key] = data
+	if s.ended[key].revision != revision {
+		return meeting.ErrConflict
+	}
+	s.revision++
+	s.ended[key] = value{data, s.revision}
 	return nil
 }
 
