@@ -65,6 +65,9 @@ func (c *companions) add(filter string, m StreamMessage) {
 		return
 	}
 	for _, member := range entry.Members {
+		if member.Left != "" { // it is a dead letter, or will be when it comes back: the others wait on without it
+			continue
+		}
 		if subject, err := messages.CaptureSubject(key.Network, member.Station); err == nil {
 			c.subjects[subject]++
 			if member.Stored >= c.since && (c.oldest == 0 || member.Stored < c.oldest) { // one stored before is gone

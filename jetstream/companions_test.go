@@ -21,6 +21,16 @@ func event(state meeting.State, stations int) []byte {
 	return e.Encode()
 }
 
+// letGo is an event of two stations' captures that waits on without the first, which has its dead letter.
+func letGo() []byte {
+	e, err := meeting.DecodeEntry(event(meeting.Open, 2))
+	if err != nil {
+		panic(err)
+	}
+	e.Members[0].Left = meeting.CodeTooFew
+	return e.Encode()
+}
+
 // TestLagOfCompanions wants captures that wait for others of their event told apart from those that wait for a worker, whatever
 // somebody may have written among the events.
 func TestLagOfCompanions(t *testing.T) {
@@ -35,6 +45,7 @@ func TestLagOfCompanions(t *testing.T) {
 	for key, value := range map[meeting.Key][]byte{
 		meeting.KeyOfEvent("net", "1"):      event(meeting.Open, 2),
 		meeting.KeyOfEvent("net", "2"):      event(meeting.Open, 2), // of b there is one capture only
+		meeting.KeyOfEvent("net", "3"):      letGo(),
 		meeting.KeyOfSlot("net", 1000, 7):   event(meeting.Closed, 3),
 		meeting.KeyOfEvent("other", "1"):    event(meeting.Open, 3),
 		meeting.KeyOfEvent("net", "broken"): []byte("{"),
@@ -55,7 +66,7 @@ func TestLagOfCompanions(t *testing.T) {
 	if err := c.PublishPlain("$KV."+jetstream.BucketMeetings+".odd", event(meeting.Open, 3)); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "seven events", func() bool { lag := mustLag(t, c); return *lag.EventsOpen == 7 })
+	waitFor(t, "eight events", func() bool { lag := mustLag(t, c); return *lag.EventsOpen == 8 })
 	lag := mustLag(t, c)
 	got := map[string]uint64{}
 	for _, s := range lag.Subjects {
