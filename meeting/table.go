@@ -48,7 +48,7 @@ type Outcome struct {
 	Ended   *Entry        // for Bury: the event that was refused, if that is why; nil: the capture's own fault
 	Key     Key           // of the event
 	Joined  bool          // the capture is now a member that was none before
-	Refuses bool          // for Bury: it was this call that refused the event
+	Refuses bool          // for Bury: it was this call that refused the event; also beside an error, where its end could not be kept
 }
 
 // Conflicts are passing: each means that somebody else came on.

@@ -40,6 +40,9 @@ func (l *lane) meet(ctx context.Context, j *job) error {
 	deciding, cancel := context.WithTimeout(ctx, meetTime)
 	defer cancel()
 	o, err := l.options.Table.Arrive(deciding, l.arrival(j))
+	if o.Refuses { // also where its end could not be noted: whoever does that later does not count it
+		l.observer.Met(j.network, outcomeOf(o.Code))
+	}
 	if err != nil {
 		return err
 	}
@@ -57,9 +60,6 @@ func (l *lane) meet(ctx context.Context, j *job) error {
 			return &waits{takenDelay}
 		}
 		return err
-	}
-	if o.Refuses {
-		l.observer.Met(j.network, outcomeOf(o.Code))
 	}
 	if o.Ended != nil {
 		j.ended = &endedEvent{o.Key, o.Ended, o.Refuses}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -254,6 +255,45 @@ func TestEventRefused(t *testing.T) {
 			t.Errorf("counted %q", m.counts.events)
 		}
 	})
+}
+
+// TestRefusalWhoseEndFails: an event is counted once, by the worker that refused it, though that could not note its end.
+func TestRefusalWhoseEndFails(t *testing.T) {
+	t.Parallel()
+	for outcome, stations := range map[string]string{"net refused": "ABC", "net too_few": "AB"} {
+		m := startMeeting(t, func(b *bench, _ *Options) {
+			b.model.answer = func(int) ([]contract.Prediction, error) {
+				return []contract.Prediction{{Err: &messages.Refusal{Code: "no_baseline", Reason: "they stand in one place"}}}, nil
+			}
+		})
+		var failed atomic.Int32
+		m.store.Before = func(call string) error {
+			if call == "end" && failed.Add(1) == 1 {
+				return errors.New("the server is away")
+			}
+			return nil
+		}
+		var parts []*fakeDelivery
+		for _, station := range stations {
+			parts = append(parts, m.part(t, string(station), nil))
+			m.deliver(t, parts[len(parts)-1])
+		}
+		m.store.Clock = func() time.Time { return time.Now().Add(6 * time.Second) }
+		m.deliver(t, parts[0].again()) // where too few came it is this one that refuses, and fails
+		for _, d := range parts {
+			if v := m.deliver(t, d.again().again()); v.name != "term" {
+				t.Errorf("%s: %+v", outcome, v)
+			}
+		}
+		if failed.Load() < 2 {
+			t.Errorf("%s: its end was noted at once", outcome)
+		}
+		m.counts.with(func() {
+			if !slices.Equal(m.counts.events, []string{outcome}) {
+				t.Errorf("counted %q; want %q", m.counts.events, outcome)
+			}
+		})
+	}
 }
 
 // TestRefusedAfterItsFix: a worker died between the fix and its note, and the next model refuses: nobody is buried.

@@ -108,7 +108,7 @@ func (l *lane) refuse(ctx context.Context, j *job, v verdict) (refused bool, err
 		l.inHand.remove(j.delivery)
 		return false, j.delivery.Wait(takenDelay)
 	}
-	if err == nil {
+	if j.met.event.Entry().State == meeting.Refused { // though its end could not be noted: whoever does that later does not count it
 		l.observer.Met(j.network, outcomeOf(v.code))
 	}
 	return err == nil, err
