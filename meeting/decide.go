@@ -194,8 +194,18 @@ func (v *view) whileOpen(e *Entry) (Decision, error) {
 	if v.complete(joined) {
 		return v.close(joined, false), nil
 	}
-	// Only in case the one that began the event does not come back; after AckWait it comes by itself.
-	return Decision{Action: Wait, Delay: max(v.left(e)+v.ackWait/2, v.ackWait), write: joined}, nil
+	return Decision{Action: Wait, Delay: v.backUp(e), write: joined}, nil
+}
+
+// backUp is when a capture that joins comes back. It is only in case the one that began the event does not, so AckWait is soon
+// enough, after which it comes by itself. But who comes in the window's second half may be all that is left when those before
+// are let go: the window that then begins is timed by the first of these.
+func (v *view) backUp(e *Entry) time.Duration {
+	delay := max(v.left(e)+v.ackWait/2, v.ackWait)
+	if v.windowEnd(e)-v.capture.Stored <= int64(v.rules.Window/2+v.slack()) {
+		return min(delay, v.rules.Window)
+	}
+	return delay
 }
 
 // doWithout has the open event note the capture that it does not take before that becomes a dead letter.
@@ -232,13 +242,16 @@ func (v *view) left(e *Entry) time.Duration {
 // clockError is how far the server's clock, as it is known here, may be off.
 const clockError = 50 * time.Millisecond
 
+// slack is how much of the window may be left where it is taken as over.
+func (v *view) slack() time.Duration { return min(clockError, v.rules.Window/10) }
+
 // comeBack decides about a member of an open event whose time has come.
 func (v *view) comeBack(e *Entry, i int) (Decision, error) {
 	left := v.left(e)
 	switch {
 	case v.complete(e):
 		return v.close(e.clone(), false), nil
-	case left > min(clockError, v.rules.Window/10) && v.deliveries < v.attempts:
+	case left > v.slack() && v.deliveries < v.attempts:
 		return Decision{Action: Wait, Delay: left}, nil
 	case v.deliveries < patience:
 		behind, err := v.behind()

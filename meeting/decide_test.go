@@ -65,6 +65,9 @@ func TestDecide(t *testing.T) {
 		"and with a wide window": {aView(d, func(v *view) {
 			v.open, v.rules.Window = anEntry(Open, 2), 20*time.Second
 		}), Wait, "", 34 * time.Second, Open, false},
+		"another joins in the second half": {aView(aMember("D", 4, 3*time.Second), func(v *view) {
+			v.open, v.now = anEntry(Open, 2), noon+3*second
+		}), Wait, "", 5 * time.Second, Open, false},
 		"the last of the roster closes": {aView(d, func(v *view) {
 			v.open, v.awaited = anEntry(Open, 3), []string{"A", "B", "C", "D"}
 		}), Work, "", 0, Closed, false},

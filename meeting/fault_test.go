@@ -33,9 +33,7 @@ func TestOneAtFault(t *testing.T) {
 		"the first opens it in its time":   {0, 4900 * time.Millisecond, func(*meeting.Arrival) {}, meeting.CodeTooFew},
 		"the first opens it half a window": {0, 2600 * time.Millisecond, short, meeting.CodeNoOverlap},
 	} {
-		f := &faults{t: t, name: name, now: time.Unix(1_780_000_000, 0), store: meetingtest.New()}
-		f.store.Clock = func() time.Time { return f.now }
-		f.table = meeting.NewTable(f.store, meeting.Networks{Default: meeting.DefaultRules()})
+		f := newFaults(t, name)
 		stations := slices.Insert([]string{"A", "B", "C"}, c.at, "D")
 		start := f.now.Add(c.early)
 		for i, station := range stations {
@@ -43,17 +41,44 @@ func TestOneAtFault(t *testing.T) {
 				f.passTo(start)
 			}
 			f.passTo(f.now.Add(100 * time.Millisecond))
-			a := raceArrival(station, "e", uint64(i+1), start.UnixNano())
-			a.Capture.Stored, a.Capture.End = f.now.UnixNano(), a.Capture.Start+int64(2*time.Second)
-			a.Capture.Rate = 250e3
-			if station == "D" {
-				c.fault(&a)
-			}
-			f.arrive(a)
+			f.come(station, uint64(i+1), start, c.fault)
+		}
+		windows := f.now.Add(meeting.DefaultRules().Window) // of who was the last to come
+		f.passTo(f.now.Add(2 * time.Minute))
+		if string(f.located) != "ABC" || !slices.Equal(f.dead, []string{"D " + c.code}) || f.locatedAt.After(windows) {
+			t.Errorf("%s: located are %q %v after the last window, and dead letters %q; want D %s", name, f.located, f.locatedAt.Sub(windows), f.dead, c.code)
+		}
+	}
+}
+
+// TestLetGo has D open an event, and A come at the end of its window: without D the others have a window from when A came, and no
+// longer.
+func TestLetGo(t *testing.T) {
+	t.Parallel()
+	const s = time.Second
+	for name, c := range map[string]struct {
+		b, c    time.Duration // when they come
+		located string
+		after   time.Duration
+		dead    []string
+	}{
+		"in its window":        {6 * s, 8900 * time.Millisecond, "ABC", 9 * s, []string{"D"}},
+		"after it":             {20 * s, 33 * s, "", 0, []string{"D", "A", "B", "C"}},
+		"at its end once more": {8 * s, 12 * s, "", 0, []string{"D", "A", "B", "C"}},
+	} {
+		f := newFaults(t, name)
+		start := f.now
+		for i, after := range []time.Duration{0, 4 * s, c.b, c.c} {
+			f.passTo(start.Add(after))
+			f.come(string("DABC"[i]), uint64(i+1), start, func(*meeting.Arrival) {})
 		}
 		f.passTo(f.now.Add(2 * time.Minute))
-		if string(f.located) != "ABC" || !slices.Equal(f.dead, []string{"D " + c.code}) {
-			t.Errorf("%s: located are %q, and dead letters %q; want D %s", name, f.located, f.dead, c.code)
+		for i := range f.dead {
+			f.dead[i] = f.dead[i][:1]
+		}
+		if string(f.located) != c.located || c.located != "" && f.locatedAt.Sub(start) != c.after || !slices.Equal(f.dead, c.dead) {
+			t.Errorf("%s: located are %q after %v, and dead letters %q; want %q after %v, and %q",
+				name, f.located, f.locatedAt.Sub(start), f.dead, c.located, c.after, c.dead)
 		}
 	}
 }
@@ -69,6 +94,26 @@ type faults struct {
 	due     []time.Time
 	located []byte
 	dead    []string
+
+	locatedAt time.Time
+}
+
+func newFaults(t *testing.T, name string) *faults {
+	f := &faults{t: t, name: name, now: time.Unix(1_780_000_000, 0), store: meetingtest.New()}
+	f.store.Clock = func() time.Time { return f.now }
+	f.table = meeting.NewTable(f.store, meeting.Networks{Default: meeting.DefaultRules()})
+	return f
+}
+
+// come has a station's capture come, of which D's is at fault.
+func (f *faults) come(station string, sequence uint64, start time.Time, fault func(*meeting.Arrival)) {
+	a := raceArrival(station, "e", sequence, start.UnixNano())
+	a.Capture.Stored, a.Capture.End = f.now.UnixNano(), a.Capture.Start+int64(2*time.Second)
+	a.Capture.Rate = 250e3
+	if station == "D" {
+		fault(&a)
+	}
+	f.arrive(a)
 }
 
 // passTo lets time go by, and captures come back in it.
@@ -103,6 +148,7 @@ func (f *faults) arrive(a meeting.Arrival) {
 	case meeting.Bury:
 		f.dead = append(f.dead, a.Capture.Station+" "+o.Code)
 	case meeting.Work:
+		f.locatedAt = f.now
 		for _, m := range o.Event.Entry().Chosen() {
 			f.located = append(f.located, m.Station...)
 		}
