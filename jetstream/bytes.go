@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	js "github.com/nats-io/nats.go/jetstream"
 )
@@ -11,6 +12,12 @@ import (
 // tells but an attempt; and the servers of a cluster tell each other only once a second what they have set aside, so that what
 // is made within that second is let pass though there is no room for it, and nothing after it. A change is held against what
 // is set aside at that moment. So everything is made with few bytes first, and what is to be large is given the rest at the end.
+//
+// Who does that may fail or die before it is done. So a stream with less than it should have is marked when it is made, and the mark
+// goes when all have their shares: whoever finds it goes on, and what somebody wants to be small is left as it is.
+
+// moreToCome is in the metadata of a marked stream.
+const moreToCome = "foxhunt_more_bytes_to_come"
 
 const (
 	smallestShare = 256     // the least part of its bytes that a large stream is made with
@@ -37,34 +44,44 @@ func withLess[T any](bytes *int64, create func() (T, error)) (T, error) {
 	}
 }
 
-// lowStream is a live stream with fewer bytes than it should have.
+// lowStream is a live stream with fewer bytes than it should have, or one that is marked.
 type lowStream struct {
-	want       js.StreamConfig
-	least, now int64 // what it had when it was looked at, and what it has
-	made       bool  // just now
+	live       js.StreamConfig // as it was when it was looked at
+	want       int64
+	least, now int64 // below which it is not to fall, and what it has
 }
 
-// lowOf is nil where live has all that it should.
-func lowOf(want, live js.StreamConfig, made bool) *lowStream {
-	if live.MaxBytes <= 0 || live.MaxBytes >= want.MaxBytes {
+// lowOf is nil where live, which holds so many bytes, has all that it should.
+func lowOf(want int64, live js.StreamConfig, holds uint64) *lowStream {
+	l := &lowStream{live: live, want: want, least: live.MaxBytes, now: live.MaxBytes}
+	if l.marked() { // an attempt that failed may have given it too much, and left none for the others
+		l.least = min(live.MaxBytes, max(firstBytes(want), int64(holds)))
+		return l
+	}
+	if live.MaxBytes <= 0 || live.MaxBytes >= want {
 		return nil
 	}
-	return &lowStream{want: want, least: live.MaxBytes, now: live.MaxBytes, made: made}
+	return l
 }
 
-// raised is how the stream's limit was changed, if it was.
+// marked reports whether no attempt to give the stream its bytes has come to its end.
+func (l *lowStream) marked() bool { return l.live.Metadata[moreToCome] != "" }
+
+// raised is how the limit of a stream that was whole before was changed, if it was.
 func (l *lowStream) raised() []Difference {
-	now, before := l.want, l.want
-	now.MaxBytes, before.MaxBytes = l.now, l.least
-	return compare("stream", l.want.Name, now, before)
+	now := l.live
+	if now.MaxBytes = l.now; l.marked() {
+		return nil
+	}
+	return compare("stream", l.live.Name, now, l.live)
 }
 
 // raise gives streams all of their bytes, or the largest share of them that the server has room for: a half, a quarter, ... Those
-// that were there before it leaves alone, unless change says otherwise.
+// that are not marked it leaves alone, unless change says otherwise; so does it with all where this user may not change them.
 func (c *Conn) raise(ctx context.Context, low []*lowStream, change bool) error {
 	var ours []*lowStream
 	for _, l := range low {
-		if l.made || change {
+		if l.marked() || change {
 			ours = append(ours, l)
 		}
 	}
@@ -72,7 +89,10 @@ func (c *Conn) raise(ctx context.Context, low []*lowStream, change bool) error {
 	for share := int64(2); isNoRoom(err) && share <= smallestShare; share *= 2 {
 		err = c.raiseTo(ctx, ours, share)
 	}
-	if err != nil && !isNoRoom(err) {
+	if err == nil || isNoRoom(err) {
+		err = c.unmark(ctx, ours)
+	}
+	if err != nil && (change || !isRefused(err)) {
 		return err
 	}
 	c.sayLow(low)
@@ -83,14 +103,30 @@ func (c *Conn) raise(ctx context.Context, low []*lowStream, change bool) error {
 // others.
 func (c *Conn) raiseTo(ctx context.Context, low []*lowStream, share int64) error {
 	for _, l := range low {
-		part := l.want
-		if part.MaxBytes = max(l.least, l.want.MaxBytes/share); part.MaxBytes == l.now {
+		part := l.live
+		if part.MaxBytes = max(l.least, l.want/share); part.MaxBytes == l.now {
 			continue
 		}
 		if err := c.updateStream(ctx, part); err != nil {
-			return explainSetup("stream "+l.want.Name, err)
+			return explainSetup("stream "+part.Name, err)
 		}
 		l.now = part.MaxBytes
+	}
+	return nil
+}
+
+// unmark says of streams that they have what they can have.
+func (c *Conn) unmark(ctx context.Context, low []*lowStream) error {
+	for _, l := range low {
+		if !l.marked() {
+			continue
+		}
+		whole := l.live
+		whole.MaxBytes, whole.Metadata = l.now, maps.Clone(l.live.Metadata)
+		delete(whole.Metadata, moreToCome)
+		if err := c.updateStream(ctx, whole); err != nil {
+			return explainSetup("stream "+whole.Name, err)
+		}
 	}
 	return nil
 }
@@ -99,8 +135,8 @@ func (c *Conn) raiseTo(ctx context.Context, low []*lowStream, share int64) error
 func (c *Conn) sayLow(low []*lowStream) {
 	var bytes []any
 	for _, l := range low {
-		if l.now < l.want.MaxBytes {
-			bytes = append(bytes, l.want.Name, fmt.Sprintf("%d of %d", l.now, l.want.MaxBytes))
+		if l.now < l.want {
+			bytes = append(bytes, l.live.Name, fmt.Sprintf("%d of %d", l.now, l.want))
 		}
 	}
 	if len(bytes) > 0 {

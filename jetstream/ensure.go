@@ -80,9 +80,7 @@ func (c *Conn) reconcile(ctx context.Context, t Topology, change bool) ([]Differ
 	}
 	err = c.raise(ctx, low, change)
 	for _, l := range low {
-		if !l.made {
-			all = append(all, l.raised()...)
-		}
+		all = append(all, l.raised()...)
 	}
 	return all, err
 }
@@ -109,14 +107,9 @@ func (c *Conn) ensureStream(ctx context.Context, want js.StreamConfig, change bo
 		return c.js.Stream(ctx, want.Name)
 	})
 	if errors.Is(err, js.ErrStreamNotFound) {
-		part := want
-		part.MaxBytes = firstBytes(want.MaxBytes)
-		stream, err = withLess(&part.MaxBytes, func() (js.Stream, error) {
-			return manage(ctx, c, want.Name, func(ctx context.Context) (js.Stream, error) { return c.js.CreateStream(ctx, part) })
-		})
-		if err == nil {
+		if stream, err = c.makeStream(ctx, want); err == nil {
 			c.log.Info("made a stream", "name", want.Name)
-			return nil, lowOf(want, stream.CachedInfo().Config, true), nil
+			return nil, lowOf(want.MaxBytes, stream.CachedInfo().Config, 0), nil
 		}
 		if errors.Is(err, js.ErrStreamNameAlreadyInUse) { // another process was faster, with other wishes
 			stream, err = c.js.Stream(ctx, want.Name)
@@ -126,31 +119,49 @@ func (c *Conn) ensureStream(ctx context.Context, want js.StreamConfig, change bo
 	if err != nil {
 		return nil, nil, err
 	}
-	live := stream.CachedInfo().Config
+	leave := c.leaveStream
 	if change {
-		diffs, err := c.changeStream(ctx, stream, roomFor(want, live))
-		return diffs, lowOf(want, live, false), err
+		leave = c.changeStream
 	}
-	return c.leaveStream(ctx, want, live), lowOf(want, live, false), nil
+	diffs, live, err := leave(ctx, stream, want)
+	return diffs, lowOf(want.MaxBytes, live, stream.CachedInfo().State.Bytes), err
 }
 
-// changeStream makes a live stream as wanted, unless that would delete captures, and returns what it changed.
-func (c *Conn) changeStream(ctx context.Context, stream js.Stream, want js.StreamConfig) ([]Difference, error) {
-	diffs := compare("stream", want.Name, want, stream.CachedInfo().Config)
+// makeStream makes a stream with few bytes.
+func (c *Conn) makeStream(ctx context.Context, want js.StreamConfig) (js.Stream, error) {
+	part := want
+	part.MaxBytes = firstBytes(want.MaxBytes)
+	return withLess(&part.MaxBytes, func() (js.Stream, error) {
+		if part.MaxBytes < want.MaxBytes {
+			part.Metadata = map[string]string{moreToCome: "true"}
+		}
+		return manage(ctx, c, want.Name, func(ctx context.Context) (js.Stream, error) { return c.js.CreateStream(ctx, part) })
+	})
+}
+
+// changeStream makes a live stream as wanted, but for more bytes, unless that would delete captures, and returns what it changed
+// and how the stream is then.
+func (c *Conn) changeStream(ctx context.Context, stream js.Stream, want js.StreamConfig) ([]Difference, js.StreamConfig, error) {
+	live := stream.CachedInfo().Config
+	want = roomFor(want, live)
+	diffs := compare("stream", want.Name, want, live)
 	if len(diffs) == 0 {
-		return nil, nil
+		return nil, live, nil
 	}
 	if err := c.shrink(ctx, stream, want); err != nil {
-		return nil, err
+		return nil, live, err
 	}
+	want.Metadata = live.Metadata
 	if err := c.updateStream(ctx, want); err != nil {
-		return nil, err
+		return nil, live, err
 	}
-	return diffs, nil
+	return diffs, want, nil
 }
 
-// leaveStream returns in what a live stream differs from the one wanted, after raising its MaxMsgSize.
-func (c *Conn) leaveStream(ctx context.Context, want, live js.StreamConfig) []Difference {
+// leaveStream raises the MaxMsgSize of a live stream where the server takes larger messages now, and returns in what else it
+// differs from the one wanted, and how it is then.
+func (c *Conn) leaveStream(ctx context.Context, stream js.Stream, want js.StreamConfig) ([]Difference, js.StreamConfig, error) {
+	live := stream.CachedInfo().Config
 	if live.MaxMsgSize > 0 && live.MaxMsgSize < want.MaxMsgSize {
 		raised := live
 		raised.MaxMsgSize = want.MaxMsgSize
@@ -159,7 +170,7 @@ func (c *Conn) leaveStream(ctx context.Context, want, live js.StreamConfig) []Di
 			live = raised
 		}
 	}
-	return compare("stream", want.Name, roomFor(want, live), live)
+	return compare("stream", want.Name, roomFor(want, live), live), live, nil
 }
 
 func (c *Conn) updateStream(ctx context.Context, config js.StreamConfig) error {

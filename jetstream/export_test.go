@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	js "github.com/nats-io/nats.go/jetstream"
 )
 
 // TestReaper is a reaper whose sweeps do not wait.
@@ -109,3 +111,46 @@ func (m *Meetings) LookForRoom() {
 	defer m.room.mu.Unlock()
 	m.room.asked = time.Time{}
 }
+
+// FailChanges has calls that make or change streams and buckets fail from the given one on, so many times, as those do that a
+// server leaves unanswered.
+func (c *Conn) FailChanges(from, times int) {
+	c.js = &failingChanges{JetStream: c.js, from: from, to: from + times}
+}
+
+type failingChanges struct {
+	js.JetStream
+	calls, from, to int
+}
+
+func (f *failingChanges) fails() error {
+	f.calls++
+	if f.from < f.calls && f.calls <= f.to {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+func (f *failingChanges) CreateStream(ctx context.Context, config js.StreamConfig) (js.Stream, error) {
+	if err := f.fails(); err != nil {
+		return nil, err
+	}
+	return f.JetStream.CreateStream(ctx, config)
+}
+
+func (f *failingChanges) UpdateStream(ctx context.Context, config js.StreamConfig) (js.Stream, error) {
+	if err := f.fails(); err != nil {
+		return nil, err
+	}
+	return f.JetStream.UpdateStream(ctx, config)
+}
+
+func (f *failingChanges) CreateKeyValue(ctx context.Context, config js.KeyValueConfig) (js.KeyValue, error) {
+	if err := f.fails(); err != nil {
+		return nil, err
+	}
+	return f.JetStream.CreateKeyValue(ctx, config)
+}
+
+// Miss has Keep look.
+func (c *Conn) Miss() { c.miss() }
