@@ -102,43 +102,43 @@ func TestMeetingGroups(t *testing.T) {
 	ctx := within(t, patience)
 	here, next := meeting.KeyOfSlot("dcf", 77500, 41), meeting.KeyOfSlot("dcf", 77500, 42)
 	elsewhere := meeting.KeyOfSlot("dcf", 775000, 41) // whose group begins alike
-	readGroup := func() (values [][]byte, revisions []uint64, group uint64) {
+	readGroup := func() (values [][]byte, group uint64) {
 		t.Helper()
-		values, revisions, group, err := m.ReadGroup(ctx, "dcf", here.Group, []string{here.Name, next.Name})
+		values, group, err := m.ReadGroup(ctx, "dcf", here.Group, []string{here.Name, next.Name})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return values, revisions, group
+		return values, group
 	}
-	if values, revisions, group := readGroup(); group != 0 || values[0] != nil || values[1] != nil || revisions[0] != 0 || revisions[1] != 0 {
-		t.Errorf("nothing is there: %q, %d, %d", values, revisions, group)
+	if values, group := readGroup(); group != 0 || values[0] != nil || values[1] != nil {
+		t.Errorf("nothing is there: %q, %d", values, group)
 	}
-	one, err := m.WriteInGroup(ctx, here, []byte("here"), 0, 0)
+	one, err := m.Write(ctx, here, []byte("here"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.WriteInGroup(ctx, next, []byte("next"), 0, 0); !errors.Is(err, meeting.ErrConflict) {
+	if _, err := m.Write(ctx, next, []byte("next"), 0); !errors.Is(err, meeting.ErrConflict) {
 		t.Errorf("writing beside what was written meanwhile: %v", err)
 	}
-	if _, err := m.WriteInGroup(ctx, elsewhere, []byte("elsewhere"), 0, 0); err != nil {
+	if _, err := m.Write(ctx, elsewhere, []byte("elsewhere"), 0); err != nil {
 		t.Errorf("writing in another group: %v", err)
 	}
-	two, err := m.WriteInGroup(ctx, next, []byte("next"), 0, one)
+	two, err := m.Write(ctx, next, []byte("next"), one)
 	if err != nil {
 		t.Fatal(err)
 	}
-	values, revisions, group := readGroup()
-	if string(values[0]) != "here" || string(values[1]) != "next" || revisions[0] != two || revisions[1] != two || group != two {
-		t.Errorf("read %q at %d, the group at %d; want %d", values, revisions, group, two)
+	values, group := readGroup()
+	if string(values[0]) != "here" || string(values[1]) != "next" || group != two {
+		t.Errorf("read %q, the group at %d; want %d", values, group, two)
 	}
 	if err := m.Remove(ctx, next, two); err != nil {
 		t.Error(err)
 	}
-	values, _, after := readGroup()
+	values, after := readGroup()
 	if values[1] != nil || after <= two {
 		t.Errorf("after the removal %q is read, and the group is at %d; want none, and a revision above %d", values[1], after, two)
 	}
-	if _, err := m.WriteInGroup(ctx, next, []byte("next"), 0, one); !errors.Is(err, meeting.ErrConflict) {
+	if _, err := m.Write(ctx, next, []byte("next"), one); !errors.Is(err, meeting.ErrConflict) {
 		t.Errorf("writing as before what has been removed meanwhile: %v", err)
 	}
 	if err := m.Remove(ctx, here, two); err != nil { // another slot's revision is above
@@ -199,17 +199,17 @@ func storm(t *testing.T, open func(i int) *jetstream.Meetings) {
 		writers.Go(func() { // one that finds neither makes either, so that only one of the two may ever be
 			mine := []meeting.Key{here, next}[i%2]
 			until(t, &conflicts, func() error {
-				values, revisions, group, err := m.ReadGroup(ctx, "net", here.Group, []string{here.Name, next.Name})
+				values, group, err := m.ReadGroup(ctx, "net", here.Group, []string{here.Name, next.Name})
 				if err != nil {
 					return err
 				}
 				for j, there := range []meeting.Key{here, next} {
 					if values[j] != nil {
-						_, err = m.WriteInGroup(ctx, there, append(values[j], byte('a'+i)), revisions[j], group)
+						_, err = m.Write(ctx, there, append(values[j], byte('a'+i)), group)
 						return err
 					}
 				}
-				_, err = m.WriteInGroup(ctx, mine, []byte{byte('a' + i)}, 0, group)
+				_, err = m.Write(ctx, mine, []byte{byte('a' + i)}, group)
 				return err
 			})
 		})
@@ -223,7 +223,7 @@ func storm(t *testing.T, open func(i int) *jetstream.Meetings) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	values, _, group, err := stores[1].ReadGroup(ctx, "net", here.Group, []string{here.Name, next.Name})
+	values, group, err := stores[1].ReadGroup(ctx, "net", here.Group, []string{here.Name, next.Name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,9 +253,9 @@ func storm(t *testing.T, open func(i int) *jetstream.Meetings) {
 // addToSlot adds a letter to a slot's entry, as one does who is near the slot's edge or one who is not.
 func addToSlot(ctx context.Context, m *jetstream.Meetings, key meeting.Key, letter byte, near bool) error {
 	if near {
-		values, revisions, group, err := m.ReadGroup(ctx, key.Network, key.Group, []string{key.Name, "10"})
+		values, group, err := m.ReadGroup(ctx, key.Network, key.Group, []string{key.Name, "10"})
 		if err == nil {
-			_, err = m.WriteInGroup(ctx, key, append(values[0], letter), revisions[0], group)
+			_, err = m.Write(ctx, key, append(values[0], letter), group)
 		}
 		return err
 	}

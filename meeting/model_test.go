@@ -498,9 +498,9 @@ func (g gated) Read(ctx context.Context, key meeting.Key) ([]byte, uint64, error
 	return g.Store.Read(ctx, key)
 }
 
-func (g gated) ReadGroup(ctx context.Context, network, group string, names []string) ([][]byte, []uint64, uint64, error) {
+func (g gated) ReadGroup(ctx context.Context, network, group string, names []string) ([][]byte, uint64, error) {
 	if err := g.process.step("read group"); err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
 	return g.Store.ReadGroup(ctx, network, group, names)
 }
@@ -510,13 +510,6 @@ func (g gated) Write(ctx context.Context, key meeting.Key, value []byte, revisio
 		return 0, err
 	}
 	return g.Store.Write(ctx, key, value, revision)
-}
-
-func (g gated) WriteInGroup(ctx context.Context, key meeting.Key, value []byte, revision, group uint64) (uint64, error) {
-	if err := g.process.step("write in group"); err != nil {
-		return 0, err
-	}
-	return g.Store.WriteInGroup(ctx, key, value, revision, group)
 }
 
 func (g gated) Remove(ctx context.Context, key meeting.Key, revision uint64) error {

@@ -30,16 +30,14 @@ type Store interface {
 
 	// Room is an error where no other event may begin, so that those that are open can go on.
 	Room(ctx context.Context) error
-	// Read gives an open event's entry and the revision of its key; nil and 0 where there is none. For a minute after a
-	// removal it gives nil and a revision that is not 0.
+	// Read gives an open event's entry, and the revision of its key, or, of a slot, of its whole group, read before the entry
+	// was; nil and 0 where there is none. For a minute after a removal it gives nil and a revision that is not 0.
 	Read(ctx context.Context, key Key) (value []byte, revision uint64, err error)
-	// Write writes an open event's entry if the key's revision is still the one given (0: there is none), else ErrConflict.
+	// ReadGroup is Read for several slots of one group, by their names.
+	ReadGroup(ctx context.Context, network, group string, names []string) (values [][]byte, revision uint64, err error)
+	// Write writes an open event's entry if what Read gave is still the revision (0: there is none), else ErrConflict. So of two
+	// slots of one group nobody can begin both at once.
 	Write(ctx context.Context, key Key, value []byte, revision uint64) (uint64, error)
-	// ReadGroup is Read for several names of one group, and gives the last revision of any key of the group (0: none),
-	// which was read before the entries were.
-	ReadGroup(ctx context.Context, network, group string, names []string) (values [][]byte, revisions []uint64, groupRevision uint64, err error)
-	// WriteInGroup is Write that is also conditional on nothing having been written in the whole group.
-	WriteInGroup(ctx context.Context, key Key, value []byte, revision, groupRevision uint64) (uint64, error)
 	// Remove drops an open event's entry if its revision is still the one given, else ErrConflict.
 	Remove(ctx context.Context, key Key, revision uint64) error
 

@@ -96,7 +96,7 @@ func pause(ctx context.Context, attempt int) error {
 
 // attempt reads, decides and writes once.
 func (t *Table) attempt(ctx context.Context, a *Arrival, rules Rules, keys []Key) (Outcome, error) {
-	events, group, err := t.read(ctx, keys)
+	events, err := t.read(ctx, keys)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -112,7 +112,7 @@ func (t *Table) attempt(ctx context.Context, a *Arrival, rules Rules, keys []Key
 	if err != nil {
 		return Outcome{}, err
 	}
-	o, err := t.carryOut(ctx, f, group, len(keys) > 1, d)
+	o, err := t.carryOut(ctx, f, d)
 	if o.Event != nil {
 		o.Event.least = rules.MinReceivers
 	}
@@ -131,38 +131,38 @@ func (t *Table) view(a *Arrival, rules Rules, f *found, now time.Time) *view {
 	return v
 }
 
-// read reads the entries of all keys; group is the revision of their group, where there are several.
-func (t *Table) read(ctx context.Context, keys []Key) (events []found, group uint64, err error) {
+// read reads the entries of all keys.
+func (t *Table) read(ctx context.Context, keys []Key) (events []found, err error) {
 	events = make([]found, len(keys))
-	open, revisions := make([][]byte, len(keys)), make([]uint64, len(keys))
+	open, revision := make([][]byte, len(keys)), uint64(0)
 	var both errgroup.Group
 	for i, key := range keys {
 		both.Go(func() (err error) { events[i].last, err = t.readEnded(ctx, key); return err })
 	}
 	if len(keys) == 1 {
-		open[0], revisions[0], err = t.store.Read(ctx, keys[0])
+		open[0], revision, err = t.store.Read(ctx, keys[0])
 	} else {
 		names := []string{keys[0].Name, keys[1].Name}
-		open, revisions, group, err = t.store.ReadGroup(ctx, keys[0].Network, keys[0].Group, names)
+		open, revision, err = t.store.ReadGroup(ctx, keys[0].Network, keys[0].Group, names)
 	}
 	if err := errors.Join(err, both.Wait()); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	for i, key := range keys {
 		f := &events[i]
-		f.key, f.revision = key, revisions[i]
+		f.key, f.revision = key, revision
 		if f.open, err = decodeIf(open[i]); err != nil {
-			return nil, 0, fmt.Errorf("%w (key %s)", err, key)
+			return nil, fmt.Errorf("%w (key %s)", err, key)
 		}
 		// Where one may begin and an entry was removed one may have ended between the two readings, and would begin anew with a
 		// capture that is late, or that has its dead letter.
 		if f.open == nil && f.revision != 0 && (f.ended == nil || f.ended.State == Refused) {
 			if f.last, err = t.readEnded(ctx, key); err != nil {
-				return nil, 0, err
+				return nil, err
 			}
 		}
 	}
-	return events, group, nil
+	return events, nil
 }
 
 // readEnded reads what is kept of the last event of a key that ended.
@@ -186,7 +186,7 @@ func decodeIf(b []byte) (*Entry, error) {
 }
 
 // carryOut writes what a decision says.
-func (t *Table) carryOut(ctx context.Context, f *found, group uint64, inGroup bool, d Decision) (o Outcome, err error) {
+func (t *Table) carryOut(ctx context.Context, f *found, d Decision) (o Outcome, err error) {
 	o = Outcome{Action: d.Action, Delay: d.Delay, Code: d.Code, Reason: d.Reason, Key: f.key, Ended: cmp.Or(d.ends, d.of), Refuses: d.ends != nil && d.write != nil}
 	revision := f.revision
 	if d.write != nil {
@@ -196,12 +196,7 @@ func (t *Table) carryOut(ctx context.Context, f *found, group uint64, inGroup bo
 				return Outcome{}, err
 			}
 		}
-		if inGroup && begins { // a neighbour's event begun meanwhile may be its own
-			revision, err = t.store.WriteInGroup(ctx, f.key, d.write.Encode(), revision, group)
-		} else {
-			revision, err = t.store.Write(ctx, f.key, d.write.Encode(), revision)
-		}
-		if err != nil {
+		if revision, err = t.store.Write(ctx, f.key, d.write.Encode(), revision); err != nil {
 			return Outcome{}, err
 		}
 		o.Joined = begins || len(d.write.Members) > len(f.open.Members)

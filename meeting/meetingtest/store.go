@@ -117,21 +117,21 @@ func (s *Store) Read(ctx context.Context, key meeting.Key) ([]byte, uint64, erro
 }
 
 // ReadGroup reads several open entries.
-func (s *Store) ReadGroup(ctx context.Context, network, group string, names []string) (values [][]byte, revisions []uint64, last uint64, err error) {
+func (s *Store) ReadGroup(ctx context.Context, network, group string, names []string) (values [][]byte, revision uint64, err error) {
 	if err := s.enter(ctx, "read group"); err != nil {
-		return nil, nil, 0, err
+		return nil, 0, err
 	}
 	s.mu.Lock()
-	last = s.groups[groupOf(meeting.Key{Network: network, Group: group})]
+	revision = s.groups[groupOf(meeting.Key{Network: network, Group: group})]
 	s.mu.Unlock()
 	for _, name := range names {
-		v, revision, err := s.Read(ctx, meeting.Key{Network: network, Group: group, Name: name})
+		v, _, err := s.Read(ctx, meeting.Key{Network: network, Group: group, Name: name})
 		if err != nil {
-			return nil, nil, 0, err
+			return nil, 0, err
 		}
-		values, revisions = append(values, v), append(revisions, revision)
+		values = append(values, v)
 	}
-	return values, revisions, last, nil
+	return values, revision, nil
 }
 
 // Write writes an open entry.
@@ -146,19 +146,6 @@ func (s *Store) Write(ctx context.Context, key meeting.Key, data []byte, revisio
 		last = s.groups[groupOf(key)]
 	}
 	if last != revision {
-		return 0, meeting.ErrConflict
-	}
-	return s.put(key, data), nil
-}
-
-// WriteInGroup writes an open entry.
-func (s *Store) WriteInGroup(ctx context.Context, key meeting.Key, data []byte, _, group uint64) (uint64, error) {
-	if err := s.enter(ctx, "write in group"); err != nil {
-		return 0, err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.groups[groupOf(key)] != group {
 		return 0, meeting.ErrConflict
 	}
 	return s.put(key, data), nil
