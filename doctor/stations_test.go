@@ -16,7 +16,7 @@ func TestLetters(t *testing.T) {
 	d := deploy(t, good)
 	letter := func(sequence uint64, reason, sentence string) {
 		t.Helper()
-		err := d.conn.PublishDead(soon(t), sequence, &messages.DeadLetter{
+		_, err := d.conn.PublishDead(soon(t), sequence, &messages.DeadLetter{
 			Subject: "captures.net.a", Reason: reason, Sentence: sentence, Deliveries: 1, Worker: "w", Time: time.Now(), Body: []byte("x"),
 		})
 		if err != nil {

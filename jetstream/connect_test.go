@@ -188,7 +188,8 @@ func TestRefusedFixWaits(t *testing.T) {
 		ended <- err
 	}()
 	go func() {
-		ended <- c.PublishDead(ctx, 1, &messages.DeadLetter{Subject: "captures.net.a", Reason: "bad_rate"})
+		_, err := c.PublishDead(ctx, 1, &messages.DeadLetter{Subject: "captures.net.a", Reason: "bad_rate"})
+		ended <- err
 	}()
 	waitFor(t, "several attempts", func() bool { return c.AsyncErrors() >= 6 })
 	select {

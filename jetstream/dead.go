@@ -18,15 +18,9 @@ import (
 const ReasonMaxDeliveries = "max_deliveries"
 
 // PublishDead stores a dead letter and returns once the server has confirmed it, trying again until ctx ends. sequence is
-// the capture's in its stream. A second attempt at the same capture stores nothing new. A letter that is too large goes
-// without the original's headers. Only after this may the capture be terminated.
-func (c *Conn) PublishDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) error {
-	_, err := c.storeDead(ctx, sequence, d)
-	return err
-}
-
-// storeDead is PublishDead; it also tells whether another process had stored the letter already.
-func (c *Conn) storeDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) (Stored, error) {
+// the capture's in its stream. A second attempt at the same capture, by whatever process, stores nothing new: Stored is a
+// Duplicate. A letter that is too large goes without the original's headers. Only after this may the capture be terminated.
+func (c *Conn) PublishDead(ctx context.Context, sequence uint64, d *messages.DeadLetter) (Stored, error) {
 	stored, err := c.publishDead(ctx, sequence, d)
 	var e *Error
 	if !errors.As(err, &e) || e.Code != CodeTooLarge || len(d.Headers) == 0 {

@@ -70,15 +70,16 @@ func TestPublishDeadOnce(t *testing.T) {
 		Reason: "bad_rate", Sentence: "rx[1].rate is 0\nwant more", Deliveries: 2, Worker: "w1", Time: time.Now(),
 	}
 	for sequence := range uint64(3) { // the same capture: tried again, or published again after a crash of the server
-		if err := c.PublishDead(t.Context(), 42+sequence/2, letter); err != nil {
-			t.Fatal(err)
+		stored, err := c.PublishDead(t.Context(), 42+sequence/2, letter)
+		if err != nil || stored.Duplicate != (sequence > 0) {
+			t.Fatalf("attempt %d: %+v, %v", sequence, stored, err)
 		}
 	}
 	other, nameless := *letter, *letter
 	other.Headers = map[string][]string{"Nats-Msg-Id": {"id-2"}}
 	nameless.Headers = nil // two alike, as far as anybody can tell, are two by their sequence
 	for sequence, l := range []*messages.DeadLetter{&other, &nameless, &nameless} {
-		if err := c.PublishDead(t.Context(), uint64(50+sequence), l); err != nil {
+		if _, err := c.PublishDead(t.Context(), uint64(50+sequence), l); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,7 +101,7 @@ func TestPublishDeadOfTheLargest(t *testing.T) {
 	srv, c := start(t)
 	letter := &messages.DeadLetter{Body: make([]byte, 8<<20), Subject: "captures.net.a", Reason: "bad_rate", Sentence: "x", Time: time.Now()}
 	letter.Headers = map[string][]string{"X-Long": {string(bytes.Repeat([]byte{'x'}, 15<<10))}}
-	if err := c.PublishDead(t.Context(), 1, letter); err != nil {
+	if _, err := c.PublishDead(t.Context(), 1, letter); err != nil {
 		t.Fatal(err)
 	}
 	if d := deadLetters(t, srv.ClientURL(), 1)[0]; len(d.Body) != 8<<20 {
@@ -126,7 +127,7 @@ func TestPublishDeadOfTheHostile(t *testing.T) {
 		{Subject: "captures.net.b", Reason: "bad_rate", Headers: map[string][]string{"X": {strings.Repeat("x", 63<<10)}}},
 	} {
 		letter.Body, letter.Time = []byte("body"), time.Now()
-		if err := c.PublishDead(within(t, 5*time.Second), uint64(1+i/2), letter); err != nil {
+		if _, err := c.PublishDead(within(t, 5*time.Second), uint64(1+i/2), letter); err != nil {
 			t.Fatalf("letter %d: %v", i, err)
 		}
 	}
@@ -151,7 +152,7 @@ func TestPublishDeadWithoutHeaders(t *testing.T) {
 	}
 	letter := &messages.DeadLetter{Body: make([]byte, 10_000), Subject: "captures.net.a", Reason: "bad_rate", Time: time.Now(),
 		Headers: map[string][]string{"A": {strings.Repeat("x", 2000)}, "B": {"y"}}}
-	if err := c.PublishDead(within(t, 5*time.Second), 1, letter); err != nil {
+	if _, err := c.PublishDead(within(t, 5*time.Second), 1, letter); err != nil {
 		t.Fatal(err)
 	}
 	if d := deadLetters(t, srv.ClientURL(), 1)[0]; len(d.Headers) != 0 || d.LeftOut != 2 {

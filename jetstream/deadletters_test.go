@@ -24,7 +24,7 @@ func bury(t testing.TB, c *jetstream.Conn, letters ...*messages.DeadLetter) {
 		if d.Time.IsZero() {
 			d.Time = time.Now()
 		}
-		if err := c.PublishDead(t.Context(), uint64(time.Now().UnixNano()), d); err != nil {
+		if _, err := c.PublishDead(t.Context(), uint64(time.Now().UnixNano()), d); err != nil {
 			t.Fatal(err)
 		}
 	}

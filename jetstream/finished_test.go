@@ -30,7 +30,7 @@ func TestSweepLeavesWhatWasFinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	letter := &messages.DeadLetter{Subject: "captures.net.dead", Headers: map[string][]string{"Nats-Msg-Id": {ids["captures.net.dead"]}}, Reason: "truncated", Time: time.Now()}
-	if err := w.PublishDead(t.Context(), 99, letter); err != nil {
+	if _, err := w.PublishDead(t.Context(), 99, letter); err != nil {
 		t.Fatal(err)
 	}
 	w.look(t, w.reaper(), 2)

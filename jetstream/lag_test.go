@@ -61,7 +61,7 @@ func TestLagOfDeadLetters(t *testing.T) {
 	_, c := start(t)
 	for i, subject := range []string{"captures.net.a", "captures.net.a", "captures.net.b", "no capture"} {
 		letter := &messages.DeadLetter{Body: []byte("x"), Subject: subject, Reason: "bad_rate", Sentence: "s", Deliveries: 1, Worker: "w", Time: time.Now()}
-		if err := c.PublishDead(within(t, 10*time.Second), uint64(i+1), letter); err != nil {
+		if _, err := c.PublishDead(within(t, 10*time.Second), uint64(i+1), letter); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -150,7 +150,7 @@ func (r *reaper) clear(ctx context.Context, m StreamMessage, deliveries int, sen
 // dead letters keeps one letter, and the one that stored it counts the capture: who removes it may be another, which took it
 // for finished.
 func (r *reaper) bury(ctx context.Context, m StreamMessage, deliveries int, sentence string) error {
-	letter, err := r.conn.storeDead(ctx, m.Sequence, &messages.DeadLetter{
+	letter, err := r.conn.PublishDead(ctx, m.Sequence, &messages.DeadLetter{
 		Body: m.Data, Subject: m.Subject, Headers: m.Header,
 		Reason: ReasonMaxDeliveries, Sentence: sentence,
 		Deliveries: deliveries, Worker: r.worker, Time: time.Now(),

@@ -33,7 +33,7 @@ func TestSearch(t *testing.T) {
 	}
 	letter := &messages.DeadLetter{Body: []byte("body"), Subject: "captures.net0.src", Reason: "bad_rate", Sentence: "no",
 		Headers: map[string][]string{"Nats-Msg-Id": {"id-dead"}}, Time: time.Now()}
-	if err := c.PublishDead(ctx, 7, letter); err != nil {
+	if _, err := c.PublishDead(ctx, 7, letter); err != nil {
 		t.Fatal(err)
 	}
 

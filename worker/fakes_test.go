@@ -1,9 +1,11 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -171,13 +173,17 @@ func (p *fakePublisher) FixOf(_ context.Context, of, captureID string, _ time.Ti
 	return fix, found, nil
 }
 
-func (p *fakePublisher) PublishDead(_ context.Context, _ uint64, letter *messages.DeadLetter) error {
+func (p *fakePublisher) PublishDead(_ context.Context, _ uint64, letter *messages.DeadLetter) (repeated bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.deadFails == nil {
+	if p.deadFails != nil {
+		return false, p.deadFails
+	}
+	repeated = slices.ContainsFunc(p.dead, func(l *messages.DeadLetter) bool { return bytes.Equal(l.Body, letter.Body) })
+	if !repeated {
 		p.dead = append(p.dead, letter)
 	}
-	return p.deadFails
+	return repeated, nil
 }
 
 func (p *fakePublisher) only(t *testing.T) *messages.Fix {

@@ -25,10 +25,13 @@ func (l *lane) buryOthers(ctx context.Context, j *job, key meeting.Key, entry *m
 			Deliveries: 1, // as far as is known here
 			Worker:     l.options.Name, ModelVersion: l.versionOf(j), Time: time.Now(),
 		}
-		if err := l.publisher.PublishDead(ctx, m.Sequence, letter); err != nil {
+		repeated, err := l.publisher.PublishDead(ctx, m.Sequence, letter)
+		if err != nil {
 			return false, err
 		}
-		l.options.Observer.Dead(code)
+		if !repeated {
+			l.options.Observer.Dead(code)
+		}
 		l.options.Log.Warn("capture refused with its event", "subject", found.Subject, "sequence", m.Sequence, "code", code, "reason", reason)
 		return true, nil
 	})

@@ -227,6 +227,34 @@ func TestLettersLeftToComeBack(t *testing.T) {
 	}
 }
 
+// TestLetterCountedOnce: where a capture cannot be taken off the stream it comes back, and its letter is there already.
+func TestLetterCountedOnce(t *testing.T) {
+	t.Parallel()
+	m := startMeeting(t, nil)
+	a, b := m.part(t, "A", nil), m.part(t, "B", nil)
+	m.deliver(t, a)
+	m.deliver(t, b)
+	m.store.Clock = func() time.Time { return time.Now().Add(6 * time.Second) }
+	m.store.Before = func(call string) error {
+		if call == "delete" {
+			return errDown
+		}
+		return nil
+	}
+	m.deliver(t, a.again())
+	for range 2 { // and again, where its Term is lost, too
+		if v := m.deliver(t, b.again()); v.name != "term" || v.code != meeting.CodeTooFew {
+			t.Errorf("the second: %+v", v)
+		}
+	}
+	m.stop()
+	m.counts.with(func() {
+		if n := len(m.letters()); n != 2 || len(m.counts.dead) != n {
+			t.Errorf("%d dead letters, counted %q", n, m.counts.dead)
+		}
+	})
+}
+
 // TestEventRefused: what the model refuses is refused of all that met, at once.
 func TestEventRefused(t *testing.T) {
 	t.Parallel()

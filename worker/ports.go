@@ -50,7 +50,8 @@ type Publisher interface {
 	// PublishFix returns 0 or, if the server dropped the fix at the first attempt, the number of the one it keeps. captures
 	// are the ids of those that met, if they did.
 	PublishFix(ctx context.Context, subject, id, contentType string, body []byte, captures []string) (kept uint64, err error)
-	PublishDead(ctx context.Context, sequence uint64, letter *messages.DeadLetter) error
+	// PublishDead says whether the letter was stored before, by whatever worker.
+	PublishDead(ctx context.Context, sequence uint64, letter *messages.DeadLetter) (repeated bool, err error)
 
 	// FixOf looks for the fix of a capture with that id on the subject captures.<network>.<source>, stored since then; found
 	// is false if there is none, and the fix nil if it cannot be read.

@@ -90,10 +90,13 @@ func (l *lane) bury(ctx context.Context, j *job, v verdict) error {
 		Reason: v.code, Sentence: v.reason, Deliveries: j.message.NumDelivered,
 		Worker: l.options.Name, ModelVersion: l.versionOf(j), Time: time.Now(),
 	}
-	if err := l.publisher.PublishDead(ctx, j.message.Sequence, letter); err != nil {
+	repeated, err := l.publisher.PublishDead(ctx, j.message.Sequence, letter)
+	if err != nil {
 		return err
 	}
-	l.options.Observer.Dead(v.code)
+	if !repeated { // else it was counted by who stored it, and could not take the capture off the stream
+		l.options.Observer.Dead(v.code)
+	}
 	l.log(j, "capture refused", v)
 	return j.delivery.Term(v.code)
 }

@@ -28,7 +28,7 @@ func (h *house) bury(t testing.TB, letters ...*messages.DeadLetter) {
 		if d.Time.IsZero() {
 			d.Time = time.Now()
 		}
-		if err := h.conn.PublishDead(t.Context(), uint64(time.Now().UnixNano()), d); err != nil {
+		if _, err := h.conn.PublishDead(t.Context(), uint64(time.Now().UnixNano()), d); err != nil {
 			t.Fatal(err)
 		}
 	}

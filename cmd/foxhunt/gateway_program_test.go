@@ -291,7 +291,7 @@ func TestGatewayPermissions(t *testing.T) {
 	}
 	letter := &messages.DeadLetter{Subject: captureSubject("http", "http"), Reason: "bad_samples", Sentence: "no", Time: time.Now(),
 		Headers: map[string][]string{"Nats-Msg-Id": {late.CaptureID}}}
-	if err := worker.PublishDead(t.Context(), 1, letter); err != nil {
+	if _, err := worker.PublishDead(t.Context(), 1, letter); err != nil {
 		t.Fatal(err)
 	}
 	if a := g.ask(t, http.MethodGet, late.FixURL, "", nil); a.status != http.StatusBadRequest || a.Code != "bad_samples" {

@@ -135,7 +135,7 @@ func TestModelCompare(t *testing.T) {
 	store, plan := h.onTrial(t, 3*time.Hour)
 	h.answer(t, &plan, 700, 0.67, 1.3)
 	letter := messages.DeadLetter{Subject: "captures.net.st", Reason: "bad_rate", Deliveries: 1, Time: time.Now()}
-	if err := h.conn.PublishDead(t.Context(), 1, &letter); err != nil {
+	if _, err := h.conn.PublishDead(t.Context(), 1, &letter); err != nil {
 		t.Fatal(err)
 	}
 

@@ -64,6 +64,11 @@ func (p publisher) PublishFix(ctx context.Context, subject, id, contentType stri
 	return stored.Sequence, nil
 }
 
+func (p publisher) PublishDead(ctx context.Context, sequence uint64, letter *messages.DeadLetter) (repeated bool, err error) {
+	stored, err := p.Conn.PublishDead(ctx, sequence, letter)
+	return stored.Duplicate, err
+}
+
 func (p publisher) FixAt(ctx context.Context, number uint64) (*messages.Fix, error) {
 	heard, err := p.Conn.FixAt(ctx, p.topology, number)
 	if err != nil {

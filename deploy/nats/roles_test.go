@@ -90,7 +90,7 @@ func (s *site) testWorker(t *testing.T) {
 	letter := &messages.DeadLetter{
 		Body: second.Data, Subject: second.Subject, Headers: second.Header, Reason: "not_msgpack", Sentence: "it is zeros", Time: time.Now(),
 	}
-	if err := c.PublishDead(within(t), second.StreamSequence, letter); err != nil {
+	if _, err := c.PublishDead(within(t), second.StreamSequence, letter); err != nil {
 		t.Error(err)
 	}
 	if err := second.Term("not_msgpack"); err != nil {
@@ -285,7 +285,7 @@ func (s *site) testGateway(t *testing.T) {
 		t.Fatal(err)
 	}
 	letter := &messages.DeadLetter{Subject: "captures.any.source", Headers: map[string][]string{"Nats-Msg-Id": {id}}, Reason: "empty", Sentence: "x", Time: time.Now()}
-	if err := worker.PublishDead(within(t), 1, letter); err != nil {
+	if _, err := worker.PublishDead(within(t), 1, letter); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"fixes.any.source", "dead.captures.any.source"} {
