@@ -13,20 +13,21 @@ import (
 // must not have that capture. So a dead letter is written only on the word of an entry, and that word goes over to the
 // entries after it: of the members of a refused event, and of captures that the event did not take.
 
-// mostBuried bounds what an entry says of captures before it: the oldest have long been taken off the stream.
+// mostBuried bounds what an entry says of captures before it.
 const mostBuried = 2 * messages.MaxReceivers
 
 // Buried is a capture that is a dead letter, or is about to be.
 type Buried struct {
 	Place
-	Code   string `json:"code"`
-	Opened int64  `json:"opened,omitempty"` // of the refused event that it was in; 0: it was in none
+	Station string `json:"station"`
+	Code    string `json:"code"`
+	Opened  int64  `json:"opened,omitempty"` // of the refused event that it was in; 0: it was in none
 }
 
 // withBuried is the entry with one more capture that it does not take.
-func (e *Entry) withBuried(p Place, code string) *Entry {
+func (e *Entry) withBuried(m *Member, code string) *Entry {
 	c := e.clone()
-	c.Buried = lastBuried(append(slices.Clone(e.Buried), Buried{Place: p, Code: code}))
+	c.Buried = lastBuried(append(slices.Clone(e.Buried), Buried{Place: m.Place, Station: m.Station, Code: code}))
 	return c
 }
 
@@ -37,12 +38,29 @@ func (e *Entry) allBuried() []Buried {
 	}
 	all := slices.Clone(e.Buried)
 	for i := range e.Members {
-		all = append(all, Buried{e.Members[i].Place, cmp.Or(e.Members[i].Left, e.Code), e.Opened})
+		m := &e.Members[i]
+		all = append(all, Buried{m.Place, m.Station, cmp.Or(m.Left, e.Code), e.Opened})
 	}
 	return lastBuried(all)
 }
 
-func lastBuried(all []Buried) []Buried { return all[max(0, len(all)-mostBuried):] }
+// lastBuried forgets the oldest, which have long been taken off the stream, of the station that has the most: one that sends
+// capture after capture into an event does not have those of the others forgotten. The list is the caller's to change.
+func lastBuried(all []Buried) []Buried {
+	for len(all) > mostBuried {
+		of, oldest := map[string]int{}, 0
+		for i := range all {
+			of[all[i].Station]++
+		}
+		for i := range all {
+			if of[all[i].Station] > of[all[oldest].Station] {
+				oldest = i
+			}
+		}
+		all = slices.Delete(all, oldest, oldest+1)
+	}
+	return all
+}
 
 // buriedBefore is what the entry, which may be nil, says of a capture that is a dead letter, or is about to be; else nil.
 func (e *Entry) buriedBefore(p Place) *Buried {

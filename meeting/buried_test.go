@@ -89,6 +89,56 @@ func TestNotTakenStaysBuried(t *testing.T) {
 	}
 }
 
+// TestFloodOfRepeats: a station that sends capture after capture into an event costs what is known of its own, and not of the
+// others': theirs have their dead letter, and no other.
+func TestFloodOfRepeats(t *testing.T) {
+	t.Parallel()
+	l := newLetters(t)
+	l.refuse("b", 1)
+	l.come("a", 2, 1, meeting.Wait)
+	for sequence := range uint64(200) {
+		l.come("a", 3+sequence, 1, meeting.Bury)
+	}
+	l.now = l.now.Add(5 * time.Second)
+	l.come("a", 2, 2, meeting.Bury)
+	if o := l.come("b", 1, 3, meeting.Bury); o.Code != meeting.CodeTooFew || o.Ended == nil {
+		t.Errorf("the other station's: %+v", o)
+	}
+	if o := l.come("a", 202, 2, meeting.Bury); o.Code != meeting.CodeRepeatedStation {
+		t.Errorf("its own last: %+v", o)
+	}
+}
+
+// TestLetterWhileOthersMeet has a worker pause when it is about to write the letter of another capture of the event that it
+// refused: events come and go meanwhile, none has that capture, and it is told the same.
+func TestLetterWhileOthersMeet(t *testing.T) {
+	t.Parallel()
+	l := newLetters(t)
+	a := l.arrival("a", 1, 1).Capture.Place
+	l.store.Put(a, &meeting.Message{})
+	l.come("a", 1, 1, meeting.Wait)
+	event := l.come("b", 2, 1, meeting.Work).Event
+	if err := event.Refuse(t.Context(), "no_baseline", "a sentence"); err != nil {
+		t.Fatal(err)
+	}
+	letters := 0
+	err := raceTable(l.store).BuryOthers(t.Context(), event.Key, event.Entry(), event.Entry().Members[1].Place,
+		func(meeting.Member, *meeting.Message, string, string) (bool, error) {
+			letters++
+			l.now = l.now.Add(time.Second)
+			l.refuse("c", 3)
+			l.refuse("d", 4)
+			l.come("b", 5, 1, meeting.Wait)
+			if o := l.come("a", 1, 2, meeting.Bury); o.Code != "no_baseline" || o.Refuses {
+				t.Errorf("it comes back: %+v", o)
+			}
+			return true, nil
+		})
+	if err != nil || letters != 1 || l.store.Has(a) {
+		t.Errorf("%d letters, left in the stream: %v, %v", letters, l.store.Has(a), err)
+	}
+}
+
 // TestComesWhileLocated: whether a capture is late is known when its event has ended.
 func TestComesWhileLocated(t *testing.T) {
 	t.Parallel()

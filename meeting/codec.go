@@ -92,7 +92,7 @@ func (m *Member) wrong() string {
 }
 
 func (b Buried) wrong() bool {
-	return b.Sequence == 0 || !isTime(b.Stored) || b.Opened < 0 || b.Opened >= messages.MaxStartTime ||
+	return b.Sequence == 0 || !isTime(b.Stored) || messages.ValidateToken("station", b.Station) != nil || b.Opened < 0 || b.Opened >= messages.MaxStartTime ||
 		len(b.Code) > maxCodeBytes || !utf8.ValidString(b.Code)
 }
 

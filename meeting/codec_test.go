@@ -11,7 +11,7 @@ import (
 
 func TestEntryIsReadAsWritten(t *testing.T) {
 	t.Parallel()
-	for _, e := range []*Entry{anEntry(Open, 1), anEntry(Open, 2).withBuried(Place{9, noon}, CodeTooLarge), anEntry(Closed, 32-6), anEntry(Refused, 3), anEntry(Done, 3)} {
+	for _, e := range []*Entry{anEntry(Open, 1), anEntry(Open, 2).withBuried(&Member{Place: Place{9, noon}, Station: "B"}, CodeTooLarge), anEntry(Closed, 32-6), anEntry(Refused, 3), anEntry(Done, 3)} {
 		got, err := DecodeEntry(e.Encode())
 		if err != nil || !reflect.DeepEqual(got, e) {
 			t.Errorf("%+v is read as %+v, %v", e, got, err)
@@ -32,7 +32,7 @@ func TestLargestEntryFits(t *testing.T) {
 		e.Members = append(e.Members, m)
 	}
 	for range mostBuried + 1 {
-		e.Buried = lastBuried(append(e.Buried, Buried{Place{1<<64 - 1, noon}, strings.Repeat("\x01", maxCodeBytes), noon}))
+		e.Buried = lastBuried(append(e.Buried, Buried{Place{1<<64 - 1, noon}, strings.Repeat("A", messages.MaxTokenLength), strings.Repeat("\x01", maxCodeBytes), noon}))
 	}
 	if _, err := DecodeEntry(e.Encode()); err != nil {
 		t.Error(err)
@@ -60,7 +60,8 @@ func TestHostileEntries(t *testing.T) {
 		"end":          {func(e *Entry) { e.Members[0].End = e.Members[0].Start - 1 }, "place or time"},
 		"size":         {func(e *Entry) { e.Members[0].Size = messages.MaxCaptureBytes + 1 }, "bytes"},
 		"much buried":  {func(e *Entry) { e.Buried = make([]Buried, mostBuried+1) }, "before it"},
-		"buried":       {func(e *Entry) { e.Buried = []Buried{{Place{1, noon}, "late", -1}} }, "before it"},
+		"buried":       {func(e *Entry) { e.Buried = []Buried{{Place{1, noon}, "A", "late", -1}} }, "before it"},
+		"buried of":    {func(e *Entry) { e.Buried = []Buried{{Place{1, noon}, "a.b", "late", 1}} }, "before it"},
 		"left":         {func(e *Entry) { e.Members[0].Left = strings.Repeat("x", 65) }, "code"},
 	} {
 		e := anEntry(Open, 2)
@@ -82,7 +83,7 @@ func TestHostileEntries(t *testing.T) {
 func FuzzEntry(f *testing.F) {
 	f.Add(anEntry(Open, 3).Encode())
 	f.Add(anEntry(Refused, 1).Encode())
-	f.Add(anEntry(Refused, 2).withBuried(Place{9, noon}, CodeTooLarge).Encode())
+	f.Add(anEntry(Refused, 2).withBuried(&Member{Place: Place{9, noon}, Station: "B"}, CodeTooLarge).Encode())
 	f.Add([]byte(`{"v":1,"state":"closed","members":[{}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := DecodeEntry(b)

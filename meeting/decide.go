@@ -210,7 +210,7 @@ func (v *view) backUp(e *Entry) time.Duration {
 
 // doWithout has the open event note the capture that it does not take before that becomes a dead letter.
 func (v *view) doWithout(e *Entry, d Decision) Decision {
-	d.write = e.withBuried(v.capture.Place, d.Code)
+	d.write = e.withBuried(&v.capture, d.Code)
 	return d
 }
 

@@ -52,6 +52,7 @@ func aView(m Member, change func(*view)) *view {
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	a, d := aMember("A", 1, 0), aMember("D", 4, 0)
+	repeated := &Member{Place: other(a).Place, Station: "A"}
 	for name, c := range map[string]struct {
 		view   *view
 		action Action
@@ -100,10 +101,10 @@ func TestDecide(t *testing.T) {
 		"a copy of a closed event's": {aView(aMember("A", 9, 0), func(v *view) { v.open = anEntry(Closed, 3) }), Acknowledge, "", 0, "", false},
 		"the same station once more": {aView(other(a), func(v *view) { v.open = anEntry(Open, 2) }), Bury, CodeRepeatedStation, 0, Open, false},
 		"and it comes back": {aView(other(a), func(v *view) {
-			v.open = anEntry(Open, 2).withBuried(other(a).Place, CodeRepeatedStation)
+			v.open = anEntry(Open, 2).withBuried(repeated, CodeRepeatedStation)
 		}), Bury, CodeRepeatedStation, 0, "", false},
 		"and comes back once that was refused": {aView(other(a), func(v *view) {
-			v.open, v.ended = later(anEntry(Open, 1)), anEntry(Refused, 3).withBuried(other(a).Place, CodeRepeatedStation)
+			v.open, v.ended = later(anEntry(Open, 1)), anEntry(Refused, 3).withBuried(repeated, CodeRepeatedStation)
 		}), Bury, CodeRepeatedStation, 0, "", false},
 		"the same station after it": {aView(other(a), func(v *view) { v.open = anEntry(Closed, 3) }), Wait, "", 5 * time.Second, "", false},
 		"and it is for long":        {aView(other(a), func(v *view) { v.open, v.deliveries = anEntry(Closed, 3), 12 }), Bury, CodeRepeatedStation, 0, "", false},
