@@ -105,6 +105,9 @@ func EachOpen(ctx context.Context, n int, do func(int64) error) (again func() (l
 	}
 }
 
+// KeepLooking is how it is looked for what to tidy.
+func KeepLooking(ctx context.Context, look func(context.Context) error) { keepLooking(ctx, look) }
+
 // LookForRoom has the next call of Room ask the server.
 func (m *Meetings) LookForRoom() {
 	m.room.mu.Lock()

@@ -22,7 +22,7 @@ type openEvent struct {
 func (m *Meetings) keepTidy(ctx context.Context) {
 	looked := uint64(0)
 	var left []openEvent
-	for first := true; first || sleep(ctx, time.Second); first = false {
+	keepLooking(ctx, func(ctx context.Context) error {
 		var err error
 		if now := m.conn.Reconnects() + 1; now != looked {
 			var open []openEvent
@@ -34,6 +34,28 @@ func (m *Meetings) keepTidy(ctx context.Context) {
 		left, failed = eachOpen(ctx, left, m.tidyEvent)
 		if err = errors.Join(err, failed); err != nil && ctx.Err() == nil {
 			m.conn.log.Debug("open events could not be looked through, going on", "left", len(left), "error", err)
+		}
+		return err
+	})
+}
+
+// How often it is looked: a reading that fails begins anew, and with many open events all workers at once would keep a server busy
+// that has trouble enough.
+const (
+	tidyPause        = time.Second
+	longestTidyPause = 30 * time.Second
+)
+
+// keepLooking calls look until ctx ends, every second, and after failures less and less often.
+func keepLooking(ctx context.Context, look func(context.Context) error) {
+	for pause := tidyPause; ; {
+		if look(ctx) == nil {
+			pause = tidyPause
+		} else {
+			pause = min(2*pause, longestTidyPause)
+		}
+		if !sleep(ctx, jitter(pause)) {
+			return
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package jetstream_test
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"foxhunt/jetstream"
@@ -79,4 +81,32 @@ func TestTidyGoesOn(t *testing.T) {
 			t.Errorf("event %d was looked at %d times", i, n)
 		}
 	}
+}
+
+// TestTidyLessOftenInTrouble: what fails is tried again, ever less often, and in time again when it has succeeded.
+func TestTidyLessOftenInTrouble(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var calls []time.Duration
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		began := time.Now()
+		jetstream.KeepLooking(ctx, func(context.Context) error {
+			calls = append(calls, time.Since(began))
+			if time.Since(began) < 5*time.Minute {
+				return errors.New("the server is away")
+			}
+			return nil
+		})
+		failed := 0
+		for failed < len(calls) && calls[failed] < 5*time.Minute {
+			failed++
+		}
+		if failed < 10 || failed > 30 {
+			t.Errorf("it was tried %d times in 5 minutes in which it fails", failed)
+		}
+		if n := len(calls) - failed; n < 200 {
+			t.Errorf("it was looked %d times in the 5 minutes after them", n)
+		}
+	})
 }
