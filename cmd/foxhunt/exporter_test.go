@@ -223,6 +223,7 @@ func TestScrapeIsDocumented(t *testing.T) {
 		"foxhunt_retries_total", "foxhunt_model_stated_accuracy", // a capture is tried again; the model states one
 		"foxhunt_model_load_failures_total", "foxhunt_arm_errors_total", "foxhunt_fallbacks_total", // a model fails
 		"foxhunt_consumer_oldest_age_seconds", "foxhunt_subject_oldest_age_seconds", "foxhunt_subject_in_flight_captures", // captures wait
+		"foxhunt_consumer_oldest_companion_age_seconds", // a capture waits for others of its event
 	}
 	documented := documentedMetrics(t)
 	var served map[string]string
