@@ -36,7 +36,7 @@ func (c *Conn) Meetings(ctx context.Context, t Topology) (*Meetings, error) {
 	m := &Meetings{conn: c, topology: t, ackWait: consumer.Config.AckWait, open: bucketEntries{c, bucketOf(t.Meetings.Name)}}
 	m.clock.ask = func(ctx context.Context) (time.Time, error) { return c.ServerTime(ctx, t) }
 	m.backlog = backlogs{conn: c, topology: t}
-	m.room.ask = m.askRoom
+	m.room.ask, m.room.log = m.askRoom, c.log
 	m.presence = presence{conn: c, bucket: bucketOf(t.Heard.Name), lapse: t.Heard.MaxAge, now: m.clock.now}
 	if err := m.presence.start(ctx); err != nil {
 		return nil, err

@@ -75,7 +75,8 @@ type Topology struct {
 //   - foxhunt-claims: captures taken out of turn, and those that were begun before; entries lapse after 6 hours.
 //   - foxhunt-rollout: the plan of which model serves, with the 63 before it; nothing lapses.
 //   - foxhunt-meetings: events whose captures are coming together, the newest 64 MiB. Beyond a half, some 40,000 events of
-//     three captures or 6,000 of 32, captures that would begin another event wait. Entries lapse 6 hours after their last change.
+//     three captures or 6,000 of 32, captures that would begin another event wait; the markers of what was removed within the last
+//     minute count, too, some 250 bytes each. Entries lapse 6 hours after their last change.
 //   - foxhunt-met: events that ended within the last hour, the newest 64 MiB.
 //   - foxhunt-heard: stations that were heard within 5 minutes, the newest 16 MiB.
 //

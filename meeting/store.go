@@ -9,6 +9,9 @@ import (
 // ErrConflict is returned by a conditional write when somebody else has written meanwhile.
 var ErrConflict = errors.New("meeting: the entry has changed meanwhile")
 
+// ErrNoRoom is what the error of Room is where too many events are open.
+var ErrNoRoom = errors.New("meeting: no event begins until others have ended")
+
 // Message is a capture as the stream has it.
 type Message struct {
 	Subject string
@@ -28,7 +31,7 @@ type Store interface {
 	// AckWait is how long the server waits for a worker that has a capture in hand and says nothing.
 	AckWait() time.Duration
 
-	// Room is an error where no other event may begin, so that those that are open can go on.
+	// Room is ErrNoRoom where no other event may begin, so that those that are open can go on.
 	Room(ctx context.Context) error
 	// Read gives an open event's entry, and the revision of its key, or, of a slot, of its whole group, read before the entry
 	// was; nil and 0 where there is none. For a minute after a removal it gives nil and a revision that is not 0.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"time"
 
@@ -18,7 +19,7 @@ const meetTime = 20 * time.Second
 type waits struct{ delay time.Duration }
 
 func (w *waits) Error() string {
-	return fmt.Sprintf("it waits %v for the others of its event", w.delay)
+	return fmt.Sprintf("it waits %v for the others of its event, or until it may begin", w.delay)
 }
 
 // settled says that there is nothing left to do about a capture: a fix rests on it, or it is a copy of one in an event.
@@ -42,6 +43,9 @@ func (l *lane) meet(ctx context.Context, j *job) error {
 	o, err := l.options.Table.Arrive(deciding, l.arrival(j))
 	if o.Refuses { // also where its end could not be noted: whoever does that later does not count it
 		l.observer.Met(j.network, outcomeOf(o.Code))
+	}
+	if errors.Is(err, meeting.ErrNoRoom) && j.message.NumDelivered < lastTries {
+		return &waits{untilRoom(j, time.Now())}
 	}
 	if err != nil {
 		return err
@@ -67,6 +71,22 @@ func (l *lane) meet(ctx context.Context, j *job) error {
 		l.observer.LeftOut(j.network, j.source, o.Code)
 	}
 	return &messages.Refusal{Code: o.Code, Reason: o.Reason}
+}
+
+// roomPause is how often a capture tries whose event may not begin: with lastTries for a quarter of an hour.
+const roomPause = time.Minute
+
+// untilRoom is when such a capture tries again: all of one event, or of one frequency, in the same moment of each minute, as those
+// that came back apart from each other would miss each other; other events in others.
+func untilRoom(j *job, now time.Time) time.Duration {
+	met := j.capture.Event
+	if met == "" {
+		met = meeting.HertzOf(j.capture.Frequency)
+	}
+	h := fnv.New32a()
+	h.Write([]byte(j.network + " " + met))
+	phase := time.Duration(h.Sum32()) % roomPause
+	return roomPause - time.Duration(now.UnixNano()+int64(phase))%roomPause
 }
 
 // How an event ended, as the metrics name it.

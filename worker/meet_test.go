@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -437,6 +438,72 @@ func TestStoreAway(t *testing.T) {
 			t.Errorf("%d were retried", m.counts.retried)
 		}
 	})
+}
+
+// TestNoRoomForAnEvent: where no event may begin its captures wait, whatever they were delivered, and come back together; that is no
+// failure. Captures whose deliveries are nearly used up are given up.
+func TestNoRoomForAnEvent(t *testing.T) {
+	t.Parallel()
+	m := startMeeting(t, nil)
+	var free atomic.Bool
+	m.store.Before = func(call string) error {
+		if call == "room" && !free.Load() {
+			return fmt.Errorf("the bucket is full: %w", meeting.ErrNoRoom)
+		}
+		return nil
+	}
+	a, b := m.part(t, "A", nil), m.part(t, "B", nil)
+	b.message.NumDelivered = 15
+	for _, d := range []*fakeDelivery{a, b} {
+		v := m.deliver(t, d)
+		if v.name != "wait" || v.delay <= 0 || v.delay > time.Minute {
+			t.Errorf("where there is no room: %+v", v)
+		}
+	}
+	if v := m.deliver(t, b.again()); v.name != "term" || v.code != "gave_up" {
+		t.Errorf("at the end: %+v", v)
+	}
+	free.Store(true)
+	m.deliver(t, a.again())
+	m.deliver(t, m.part(t, "C", nil))
+	if v := m.deliver(t, m.part(t, "B", nil)); v.name != "ack" {
+		t.Errorf("with room: %+v", v)
+	}
+	m.stop()
+	m.counts.with(func() {
+		if m.counts.retried > 0 || m.counts.fixed != 1 {
+			t.Errorf("%d retried, %d fixed", m.counts.retried, m.counts.fixed)
+		}
+	})
+}
+
+// TestBackTogether: captures of one event come back in one moment, whenever they came and whatever worker had them.
+func TestBackTogether(t *testing.T) {
+	t.Parallel()
+	due := func(network, event string, frequency float64, at time.Time) int64 {
+		j := &job{network: network, capture: messages.Capture{Event: event, Frequency: frequency}}
+		delay := untilRoom(j, at)
+		if delay <= 0 || delay > roomPause {
+			t.Errorf("it waits %v", delay)
+		}
+		return at.Add(delay).UnixNano()
+	}
+	at := time.Unix(1_800_000_000, 0).Truncate(roomPause)
+	for _, event := range []string{"x", ""} {
+		first := due("net", event, 77500.1, at)
+		same := 0
+		for seconds := range 60 {
+			if due("net", event, 77499.9, at.Add(time.Duration(seconds)*time.Second)) == first {
+				same++
+			}
+		}
+		if at := time.Duration(first-at.UnixNano()) / time.Second; same < int(at) || first != due("net", event, 77500, time.Unix(0, first-1)) {
+			t.Errorf("of event %q: %d of 60 come back with the first, which does after %d s", event, same, at)
+		}
+	}
+	if due("net", "x", 77.5e3, at) == due("net", "y", 77.5e3, at) || due("net", "", 77.5e3, at) == due("net", "", 60e3, at) {
+		t.Error("all events come back at once")
+	}
 }
 
 // TestForeignCompanion: a capture that is not what the entry says is left out.
