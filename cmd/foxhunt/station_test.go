@@ -303,6 +303,29 @@ func TestStationBeforeNATS(t *testing.T) {
 	}
 }
 
+// A station of recordings ends when it is told to, though its spool is half full and NATS is away; what it cut is on the disk.
+func TestStationStoppedBeforeNATS(t *testing.T) {
+	t.Parallel()
+	s := jetstreamtest.Start(t)
+	flags := append(recordingFlags(t, 1_500_000), "--nats", s.ClientURL(), "--every", "10s", "--length", "10s",
+		"--spool-bytes", "8500000", "--log-level", "debug") // of 14 captures 11 fill half of it
+	s.Shutdown()
+	r := stationProgram(t).start(t, flags...)
+	spooled := func() int { return strings.Count(r.log.String(), "spooled a capture") }
+	waitFor(t, "a spool that is half full", func() bool { return spooled() >= 11 })
+	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-r.ended:
+	case <-time.After(patience):
+		t.Fatal("the station does not end")
+	}
+	if n := spooled(); n > 14 || !strings.Contains(r.log.String(), fmt.Sprintf("published=0 waiting=%d", n)) {
+		t.Errorf("%d captures were spooled; the log says\n%s", n, r.log.String())
+	}
+}
+
 // Whatever is killed when, and whether NATS is there or not: what was spooled is in the stream, once, and no number has two
 // contents.
 func TestStationKilled(t *testing.T) {

@@ -129,7 +129,7 @@ func (p *stationProcess) run(ctx context.Context) error {
 	group.Go(func() error { return p.tuner.run(receiving) })
 	group.Go(func() error {
 		defer stop()
-		p.keep(working)
+		p.keep(receiving)
 		return p.finish(ctx, working)
 	})
 	group.Go(func() error { p.clock.system.Run(working); return nil })
@@ -189,7 +189,7 @@ func (p *stationProcess) ended() {
 	}
 }
 
-// keep writes captures to the disk as they are cut.
+// keep writes captures to the disk as they are cut, until no more will come. When ctx ends it waits for nothing else.
 func (p *stationProcess) keep(ctx context.Context) {
 	for c := range p.cut {
 		item, err := p.spool.Put(c)
