@@ -51,14 +51,14 @@ func TestLagOfCompanions(t *testing.T) {
 		meeting.KeyOfEvent("net", "broken"): []byte("{"),
 		meeting.KeyOfEvent("net", "large"):  []byte(strings.Repeat(" ", 200_000)),
 	} {
-		if _, err := m.Write(within(t, 10*time.Second), key, value, 0); err != nil {
+		if _, err := m.Write(within(t, patience), key, value, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	gone := meeting.KeyOfEvent("net", "gone")
-	revision, err := m.Write(within(t, 10*time.Second), gone, event(meeting.Open, 3), 0)
+	revision, err := m.Write(within(t, patience), gone, event(meeting.Open, 3), 0)
 	if err == nil {
-		err = m.Remove(within(t, 10*time.Second), gone, revision)
+		err = m.Remove(within(t, patience), gone, revision)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestOldestCompanion(t *testing.T) {
 	t.Parallel()
 	_, c, m := startMeetings(t)
 	publish(t, c, "captures.net.a", 2, 100)
-	stored, err := c.Recent(within(t, 10*time.Second), jetstream.DefaultTopology().Captures.Name, 2)
+	stored, err := c.Recent(within(t, patience), jetstream.DefaultTopology().Captures.Name, 2)
 	if err != nil || len(stored) != 2 {
 		t.Fatal(stored, err)
 	}
@@ -100,7 +100,7 @@ func TestOldestCompanion(t *testing.T) {
 		meeting.KeyOfEvent("net", "closed"): entry(meeting.Closed, older),
 		meeting.KeyOfEvent("net", "open"):   entry(meeting.Open, younger),
 	} {
-		if _, err := m.Write(within(t, 10*time.Second), key, value, 0); err != nil {
+		if _, err := m.Write(within(t, patience), key, value, 0); err != nil {
 			t.Fatal(err)
 		}
 	}

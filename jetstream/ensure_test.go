@@ -48,7 +48,7 @@ func TestEnsureLooksAtBucketsAndForeignFields(t *testing.T) {
 	}
 	want := []string{"consumer workers: headers_only is true, want unset", "bucket foxhunt-leases: ttl is 1h0m0s, want 15s"}
 	for _, ensure := range []func(context.Context, jetstream.Topology) ([]jetstream.Difference, error){c.Ensure, c.ApplyWhenReady} {
-		diffs, err := ensure(within(t, 10*time.Second), topo)
+		diffs, err := ensure(within(t, patience), topo)
 		if err != nil || len(diffs) != 2 || diffs[0].String() != want[0] || diffs[1].String() != want[1] {
 			t.Errorf("differences %v, %v; want %q", diffs, err, want)
 		}
@@ -73,7 +73,7 @@ func TestSetupsThatCannotBe(t *testing.T) {
 		"streams that have the subjects already": {c, jetstream.DefaultTopology().WithPrefix("B_"), "--stream-prefix"},
 		"three replicas on one server":           {empty, jetstream.DefaultTopology().WithReplicas(3), "--profile single"},
 	} {
-		ctx := within(t, 10*time.Second)
+		ctx := within(t, patience)
 		_, err := test.conn.EnsureWhenReady(ctx, test.topo)
 		if code(err) != jetstream.CodeBadSetup || !strings.Contains(err.Error(), test.says) || ctx.Err() != nil {
 			t.Errorf("%s: %v; want %s at once, with %q", name, err, jetstream.CodeBadSetup, test.says)
@@ -90,7 +90,7 @@ func TestAccountLimits(t *testing.T) {
 	}
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(patience) {
 		t.Fatal("nats-server did not come up")
 	}
 	limits := server.JetStreamAccountLimits{MaxMemory: 1 << 30, MaxStore: 1 << 30, MaxStreams: 3, MaxConsumers: 10}
@@ -98,7 +98,7 @@ func TestAccountLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := connect(t, jetstream.Options{URL: s.ClientURL()})
-	ctx := within(t, 10*time.Second)
+	ctx := within(t, patience)
 	if _, err := c.EnsureWhenReady(ctx, jetstream.DefaultTopology()); code(err) != jetstream.CodeBadSetup || !strings.Contains(err.Error(), "streams") || ctx.Err() != nil {
 		t.Errorf("too few streams: %v, want %s at once", err, jetstream.CodeBadSetup)
 	}
@@ -163,7 +163,7 @@ func TestEnsureWithoutTheRightToMake(t *testing.T) {
 	}
 	ready := make(chan error, 1)
 	go func() {
-		_, err := looks.EnsureWhenReady(within(t, 20*time.Second), jetstream.DefaultTopology())
+		_, err := looks.EnsureWhenReady(within(t, patience), jetstream.DefaultTopology())
 		ready <- err
 	}()
 	waitFor(t, "a word about waiting", func() bool { return strings.Contains(log.String(), "trying again") })
@@ -194,11 +194,11 @@ func TestRefusedInbox(t *testing.T) {
 	c := connect(t, jetstream.Options{URL: url})
 	before := time.Now()
 	for range 2 { // the server refuses the subscription once, nats.go keeps it for later calls
-		_, err := c.PublishCapture(within(t, 10*time.Second), "captures.net.st1", "id", nil)
+		_, err := c.PublishCapture(within(t, patience), "captures.net.st1", "id", nil)
 		if code(err) != jetstream.CodeRefused || !strings.Contains(err.Error(), "--nats-inbox") {
 			t.Errorf("publish: %v, want %s", err, jetstream.CodeRefused)
 		}
-		if _, err := c.EnsureWhenReady(within(t, 10*time.Second), jetstream.DefaultTopology()); code(err) != jetstream.CodeRefused {
+		if _, err := c.EnsureWhenReady(within(t, patience), jetstream.DefaultTopology()); code(err) != jetstream.CodeRefused {
 			t.Errorf("ensure: %v, want %s", err, jetstream.CodeRefused)
 		}
 	}
@@ -378,7 +378,7 @@ func checkLameDuck(t *testing.T, c *jetstream.Conn, topo jetstream.Topology, ser
 		t.Errorf("%d reconnections; the log:\n%s", c.Reconnects(), log.String())
 	}
 	waitFor(t, "an empty stream", func() bool {
-		lag, err := c.Lag(within(t, 15*time.Second), topo, 0)
+		lag, err := c.Lag(within(t, patience), topo, 0)
 		return err == nil && lag.Total == 0
 	})
 }

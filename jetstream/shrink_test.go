@@ -30,7 +30,7 @@ func TestApplyDeletesNoCaptures(t *testing.T) {
 	} {
 		topo := jetstream.DefaultTopology()
 		change(&topo)
-		changed, err := c.ApplyWhenReady(within(t, 10*time.Second), topo)
+		changed, err := c.ApplyWhenReady(within(t, patience), topo)
 		if code(err) != jetstream.CodeBadSetup || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "drain") {
 			t.Errorf("%v; want %s with %q", err, jetstream.CodeBadSetup, says)
 		}

@@ -106,7 +106,7 @@ func TestStreamsFitTheDisk(t *testing.T) {
 		c := connect(t, jetstream.Options{URL: url})
 		wg.Go(func() {
 			for range 2 {
-				if diffs, err := c.EnsureWhenReady(within(t, 15*time.Second), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
+				if diffs, err := c.EnsureWhenReady(within(t, patience), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
 					t.Errorf("Ensure: %v, %v", diffs, err)
 				}
 			}
@@ -114,7 +114,7 @@ func TestStreamsFitTheDisk(t *testing.T) {
 	}
 	wg.Wait()
 	c := connect(t, jetstream.Options{URL: url})
-	if _, err := c.Apply(within(t, 15*time.Second), jetstream.DefaultTopology()); err != nil {
+	if _, err := c.Apply(within(t, patience), jetstream.DefaultTopology()); err != nil {
 		t.Errorf("Apply where there is no room for it: %v", err)
 	}
 	if _, err := c.PublishCapture(t.Context(), "captures.net.a", "1", make([]byte, 500_000)); err != nil {
@@ -136,7 +136,7 @@ func maxBytes(t *testing.T, url string) (each map[string]int64, all int64) {
 func maxBytesOf(t *testing.T, url string, streamCount int) (each map[string]int64, all int64) {
 	t.Helper()
 	each = map[string]int64{}
-	streams := plainStream(t, url).ListStreams(within(t, 15*time.Second))
+	streams := plainStream(t, url).ListStreams(within(t, patience))
 	for info := range streams.Info() {
 		each[info.Config.Name] = info.Config.MaxBytes
 		all += info.Config.MaxBytes
@@ -180,7 +180,7 @@ func TestShares(t *testing.T) {
 		var log logBuffer
 		c := connect(t, jetstream.Options{URL: url, Log: log.logger()})
 		for range 2 {
-			if diffs, err := c.Ensure(within(t, 15*time.Second), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
+			if diffs, err := c.Ensure(within(t, patience), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
 				t.Errorf("Ensure: %v, %v", diffs, err)
 			}
 		}
@@ -197,18 +197,18 @@ func TestApplyRaisesShares(t *testing.T) {
 	options := server.Options{JetStreamMaxStore: 10 << 30, StoreDir: t.TempDir()}
 	small := options
 	s, c := runServer(t, &small)
-	if _, err := c.Ensure(within(t, 15*time.Second), jetstream.DefaultTopology()); err != nil {
+	if _, err := c.Ensure(within(t, patience), jetstream.DefaultTopology()); err != nil {
 		t.Fatal(err)
 	}
 	s.Shutdown()
 	s.WaitForShutdown()
 	options.JetStreamMaxStore = 64 << 30
 	s, c = runServer(t, &options)
-	if diffs, err := c.Ensure(within(t, 15*time.Second), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
+	if diffs, err := c.Ensure(within(t, patience), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
 		t.Errorf("Ensure: %v, %v", diffs, err)
 	}
 	checkRoom(t, s.ClientURL(), 10<<30, 4)
-	diffs, err := c.Apply(within(t, 15*time.Second), jetstream.DefaultTopology())
+	diffs, err := c.Apply(within(t, patience), jetstream.DefaultTopology())
 	if err != nil || len(diffs) != 4 || diffs[0].String() != "stream CAPTURES: max_bytes is 4294967296, want 17179869184" {
 		t.Errorf("Apply: %v, %v", diffs, err)
 	}
@@ -225,7 +225,7 @@ func runServer(t *testing.T, o *server.Options) (*server.Server, *jetstream.Conn
 	}
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(15 * time.Second) {
+	if !s.ReadyForConnections(patience) {
 		t.Fatal("nats-server did not come up")
 	}
 	return s, connect(t, jetstream.Options{URL: s.ClientURL()})
@@ -236,7 +236,7 @@ func TestTightBucket(t *testing.T) {
 	t.Parallel()
 	topo := jetstream.DefaultTopology()
 	s, c := runServer(t, &server.Options{JetStreamMaxStore: 33 << 30, StoreDir: t.TempDir()})
-	if _, err := c.Ensure(within(t, 15*time.Second), topo); err != nil {
+	if _, err := c.Ensure(within(t, patience), topo); err != nil {
 		t.Fatal(err)
 	}
 	plain := plainStream(t, s.ClientURL())
@@ -247,7 +247,7 @@ func TestTightBucket(t *testing.T) {
 	if _, err := plain.CreateStream(t.Context(), js.StreamConfig{Name: "OTHERS", Subjects: []string{"others"}, MaxBytes: 33<<30 - all - 20<<20}); err != nil {
 		t.Fatal(err)
 	}
-	if diffs, err := c.Ensure(within(t, 15*time.Second), topo); err != nil || len(diffs) != 0 {
+	if diffs, err := c.Ensure(within(t, patience), topo); err != nil || len(diffs) != 0 {
 		t.Errorf("Ensure: %v, %v", diffs, err)
 	}
 	bucket, err := plain.Stream(t.Context(), topo.Meetings.Name)
@@ -262,7 +262,7 @@ func TestRestartWithLessRoom(t *testing.T) {
 	dir := t.TempDir()
 	room := func(most int64) (*server.Server, *jetstream.Conn) {
 		s, c := runServer(t, &server.Options{StoreDir: dir, JetStreamMaxStore: most})
-		if diffs, err := c.Ensure(within(t, 10*time.Second), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
+		if diffs, err := c.Ensure(within(t, patience), jetstream.DefaultTopology()); err != nil || len(diffs) != 0 {
 			t.Fatalf("Ensure: %v, %v", diffs, err)
 		}
 		return s, c
@@ -291,7 +291,7 @@ func TestEnsureWhenReady(t *testing.T) {
 	}
 	done := make(chan error)
 	go func() {
-		_, err := c.EnsureWhenReady(within(t, 20*time.Second), jetstream.DefaultTopology())
+		_, err := c.EnsureWhenReady(within(t, patience), jetstream.DefaultTopology())
 		done <- err
 	}()
 	s.Restart(t)
@@ -300,7 +300,7 @@ func TestEnsureWhenReady(t *testing.T) {
 	}
 	bad := jetstream.DefaultTopology()
 	bad.Captures.Name, bad.Captures.Subjects = "OTHER", []string{"fixes.net.*"} // which another stream has
-	ctx := within(t, 10*time.Second)
+	ctx := within(t, patience)
 	if _, err := c.EnsureWhenReady(ctx, bad); code(err) != jetstream.CodeBadSetup || ctx.Err() != nil {
 		t.Errorf("a stream that cannot be: %v, want %s at once", err, jetstream.CodeBadSetup)
 	}
@@ -314,14 +314,14 @@ func TestWithoutJetStream(t *testing.T) {
 	}
 	s.Start()
 	defer s.Shutdown()
-	if !s.ReadyForConnections(10 * time.Second) {
+	if !s.ReadyForConnections(patience) {
 		t.Fatal("nats-server did not come up")
 	}
 	account := server.NewAccount("without")
 	withAccounts := startServer(t, &server.Options{Accounts: []*server.Account{account}, Users: []*server.User{{Username: "u", Password: "p", Account: account}}})
 	for _, url := range []string{s.ClientURL(), strings.Replace(withAccounts, "//", "//u:p@", 1)} {
 		c := connect(t, jetstream.Options{URL: url})
-		ctx := within(t, 10*time.Second)
+		ctx := within(t, patience)
 		_, err := c.EnsureWhenReady(ctx, jetstream.DefaultTopology())
 		if code(err) != jetstream.CodeBadSetup || !strings.Contains(err.Error(), "--jetstream") || ctx.Err() != nil {
 			t.Errorf("without JetStream: %v, want %s at once", err, jetstream.CodeBadSetup)

@@ -64,7 +64,7 @@ func (s *Server) Restart(t testing.TB) {
 // Connect connects to the server over TCP and ensures the default topology.
 func (s *Server) Connect(t testing.TB) *jetstream.Conn {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c, err := jetstream.Connect(ctx, jetstream.Options{URL: s.ClientURL(), Name: t.Name(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
