@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // refusals hands a permission violation, which NATS reports apart from the request that caused it, to who waits for the
@@ -16,6 +17,8 @@ type refusals struct {
 	waiting map[*waiter]struct{}
 	deaf    *Error // set while no answer can come, because the server refused the subscription to answers
 	losses  uint64 // how often the connection was lost
+	told    string // the last subject of whose refusal somebody was told, and when
+	toldAt  time.Time
 }
 
 type waiter struct {
@@ -110,8 +113,8 @@ func (r *refusals) reconnected() {
 
 var violation = regexp.MustCompile(`Permissions Violation for (Publish|Subscription) to "([^"]+)"`)
 
-// report tells all who wait for what err says is refused, and says whether there was any. inbox is the prefix of the
-// subjects that answers come to.
+// report tells all who wait for what err says is refused, and says whether there was any, also a moment ago: of several requests
+// under way each is refused, and the first refusal ends all who wait. inbox is the prefix of the subjects that answers come to.
 func (r *refusals) report(err error, inbox string) bool {
 	m := violation.FindStringSubmatch(err.Error())
 	if m == nil {
@@ -132,7 +135,10 @@ func (r *refusals) report(err error, inbox string) bool {
 			told = true
 		}
 	}
-	return told
+	if told {
+		r.told, r.toldAt = subject, time.Now()
+	}
+	return told || subject == r.told && time.Since(r.toldAt) < answerTime
 }
 
 // heed makes a call about streams that the server may refuse; see [refusals.heed].

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -45,5 +46,42 @@ func TestExchangeEndsWithItsConnection(t *testing.T) {
 		if err := <-calls[name]; errors.Is(err, errLost) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestRefusalsOfOneSubject: of two requests under way each is refused. The first refusal tells both who wait, and the second is
+// no news to anybody else; one of another subject is.
+func TestRefusalsOfOneSubject(t *testing.T) {
+	t.Parallel()
+	var r refusals
+	ended := make(chan error, 2)
+	under := make(chan struct{})
+	for range cap(ended) {
+		go func() {
+			ended <- r.heed(t.Context(), func(s string) bool { return s == "captures.a.b" }, func(ctx context.Context) error {
+				under <- struct{}{}
+				<-ctx.Done()
+				return ctx.Err()
+			})
+		}()
+		<-under
+	}
+	refusal := func(subject string) error {
+		return fmt.Errorf("nats: permissions violation: Permissions Violation for Publish to %q", subject)
+	}
+	if !r.report(refusal("captures.a.b"), "_INBOX.x") {
+		t.Error("nobody was told")
+	}
+	for range cap(ended) {
+		var e *Error
+		if err := <-ended; !errors.As(err, &e) || e.Code != CodeRefused {
+			t.Errorf("who waited hears %v", err)
+		}
+	}
+	if !r.report(refusal("captures.a.b"), "_INBOX.x") {
+		t.Error("the second refusal is taken for one that belongs to no call")
+	}
+	if r.report(refusal("captures.a.c"), "_INBOX.x") {
+		t.Error("a refusal that belongs to no call is taken for one that does")
 	}
 }
