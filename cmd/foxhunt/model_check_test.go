@@ -99,6 +99,7 @@ func TestAChildThatDies(t *testing.T) {
 		"no time left":   {"kill -XCPU $$", codeModelCrashed, "CPU time limit"},
 		"a panic":        {"printf 'SIGABRT: abort\\nPC=1' >&2; exit 2", codeModelCrashed, "exit status 2: SIGABRT: abort"},
 		"out of memory":  {"echo \"terminate called after throwing an instance of 'std::bad_alloc'\" >&2; kill -ABRT $$", codeModelTooBig, "bad_alloc"},
+		"no thread":      {"echo 'runtime/cgo: pthread_create failed: Resource temporarily unavailable' >&2; exit 2", codeModelTooBig, "pthread_create"},
 		"half an answer": {"echo '{\"rules\": ['", codeModelCrashed, "<nil>"},
 		"no verdict":     {"echo '{\"ok\": true}'", codeModelCrashed, "<nil>"},
 		"fine, but dies": {"echo '{\"ok\": true, \"rules\": [{\"rule\": \"x\", \"result\": \"ok\"}]}'; exit 3", codeModelCrashed, "exit status 3"},

@@ -176,9 +176,9 @@ func tooBig(said string) error {
 	return &model.Error{Code: codeModelTooBig, Reason: "the model wants more memory than a check allows: " + said}
 }
 
-// isOutOfMemory knows the words of ONNX Runtime, of C++ and of Go.
+// isOutOfMemory knows the words of ONNX Runtime, of C++ and of Go, for which a thread whose stack has no room is no thread.
 func isOutOfMemory(text string) bool {
-	for _, words := range []string{"Failed to allocate memory", "bad_alloc", "out of memory", "cannot allocate memory", "bad allocation"} {
+	for _, words := range []string{"Failed to allocate memory", "bad_alloc", "out of memory", "cannot allocate memory", "bad allocation", "pthread_create failed"} {
 		if strings.Contains(text, words) {
 			return true
 		}
